@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# What is run: demo, test, benchmarks, fresh-check.
