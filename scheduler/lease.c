@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine's side of the lease protocol; lease.h has the theory. */
+#include "scheduler/lease.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the futex word is the lower half of grant.word");
+
+int lease_holder_init(struct lease_holder *holder, const struct lease_grant *grant, struct lease_status *status,
+		      int want_eventfd)
+{
+	if (grant->magic != LEASE_MAGIC || grant->version != LEASE_VERSION)
+		return -EPROTO;
+	*holder = (struct lease_holder){.grant = grant, .status = status, .want_eventfd = want_eventfd};
+	status->magic = LEASE_MAGIC;
+	status->version = LEASE_VERSION;
+	atomic_store(&status->state, LEASE_IDLE);
+	return 0;
+}
+
+static void tell_arbiter(const struct lease_holder *holder)
+{
+	uint64_t one = 1;
+	/* An eventfd's write fails only when its counter is full: then the arbiter is told already. */
+	ssize_t written = write(holder->want_eventfd, &one, sizeof(one));
+	(void)written;
+}
+
+/* Enters RUN under the word just read; false if the arbiter took it back meanwhile. */
+static bool enter(struct lease_holder *holder, uint64_t word)
+{
+	atomic_store_explicit(&holder->status->run_epoch, lease_word_epoch(word), memory_order_relaxed);
+	atomic_store(&holder->status->state, LEASE_RUN);	/* Dekker: pairs with the arbiter's word store */
+	uint64_t again = atomic_load(&holder->grant->word);
+	if (lease_word_epoch(again) == lease_word_epoch(word) && (again & LEASE_GRANTED) && !(again & LEASE_REVOKE)) {
+		holder->epoch = lease_word_epoch(word);
+		holder->held = true;
+		return true;
+	}
+	atomic_store(&holder->status->state, LEASE_WANT);
+	tell_arbiter(holder);	/* it may be waiting for the RUN it saw to end */
+	return false;
+}
+
+int lease_take(struct lease_holder *holder, int timeout_ms)
+{
+	struct timespec until, *deadline = NULL;
+	bool told = false;
+
+	if (holder->held)
+		return 0;
+	if (timeout_ms >= 0) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += timeout_ms / 1000;
+		until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		deadline = &until;
+	}
+	atomic_store(&holder->status->state, LEASE_WANT);
+	for (;;) {
+		uint64_t word = atomic_load(&holder->grant->word);
+		if ((word & LEASE_GRANTED) && !(word & LEASE_REVOKE)) {
+			if (enter(holder, word))
+				return 0;
+			told = true;
+			continue;
+		}
+		if (!told) {
+			tell_arbiter(holder);
+			told = true;
+			continue;
+		}
+		/* FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time. The word may change between
+		 * the load and here; then it returns at once. */
+		long r = syscall(SYS_futex, (const uint32_t *)(const void *)&holder->grant->word, FUTEX_WAIT_BITSET,
+				 lease_word_flags(word), deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+		if (r && errno == ETIMEDOUT)
+			return -ETIMEDOUT;
+	}
+}
+
+bool lease_must_stop(const struct lease_holder *holder, uint64_t now_ns)
+{
+	uint64_t word = atomic_load_explicit(&holder->grant->word, memory_order_acquire);
+
+	if (!holder->held || lease_word_epoch(word) != holder->epoch || (word & LEASE_REVOKE) || !(word & LEASE_GRANTED))
+		return true;
+	if (!(word & LEASE_CONTENDED))
+		return false;
+	uint64_t deadline_ns = atomic_load_explicit(&holder->grant->deadline_ns, memory_order_relaxed);
+	return deadline_ns && now_ns >= deadline_ns;
+}
+
+void lease_release(struct lease_holder *holder, bool want_more)
+{
+	atomic_store(&holder->status->state, want_more ? LEASE_WANT : LEASE_IDLE);
+	uint64_t word = atomic_load(&holder->grant->word);
+	bool waited_for = !holder->held || lease_word_epoch(word) != holder->epoch ||
+			  (word & (LEASE_CONTENDED | LEASE_REVOKE)) || !(word & LEASE_GRANTED);
+	holder->held = false;
+	if (waited_for)
+		tell_arbiter(holder);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest protocol: what the shim in a guest process and the host say to each other.
+ *
+ * Three layers, all little-endian, fixed width, no padding that is not named:
+ *
+ *  1. The capset (virtio-gpu GET_CAPSET, id WIRE_CAPSET_ID): what this vGPU is. Read once.
+ *  2. Submissions (virtio-gpu SUBMIT_3D payloads, `struct wire_submit`): the slow way through
+ *     vgpu-device. Sets the ring up, rings the doorbell of a sleeping engine, leaves a fence to be
+ *     woken by. Never carries a command.
+ *  3. The ring: one blob per guest context, shared by the shim and that context's engine. Commands
+ *     are records in it; completions are slots in it. No exit, no system call.
+ *
+ * Ring blob, offsets from its start (all sizes fixed by the version):
+ *
+ *   0x00000  struct wire_shim_page      written by the shim, read by the engine
+ *   0x01000  struct wire_engine_page    written by the engine (and LOST by vgpu-device), read by the shim
+ *   0x02000  struct wire_slot [WIRE_SLOT_COUNT]      completions, written by the engine
+ *   0x82000  reserved, zero
+ *   0x84000  uint8_t [WIRE_RING_BYTES]  records, written by the shim
+ *   0xC4000  end (WIRE_RING_BLOB_BYTES, a multiple of 4096)
+ *
+ * The guest can write every byte of this blob at any time, also the engine's part. The engine keeps
+ * its own head, its own counters, copies a record before it parses it, and never reads back what it
+ * has published. What a guest breaks here is its own context.
+ *
+ * Ordering. tail: the shim stores records, then tail with release; the engine loads tail with
+ * acquire. head: the engine stores with release after it has copied a record; the shim loads with
+ * acquire before it reuses the bytes. Slots and queue counters: the engine stores the payload, then
+ * `sequence` / `queue_done` with release; the shim loads these with acquire.
+ * Sleep of the engine: it stores engine_state = SLEEPING (seq_cst), then loads tail once more; the
+ * shim stores tail, then a seq_cst fence, then loads engine_state, and if SLEEPING submits
+ * WIRE_SUBMIT_DOORBELL. Sleep of the shim: it stores wake_wanted = 1 (seq_cst), submits
+ * WIRE_SUBMIT_WAKE with a fence on ring index WIRE_FENCE_RING_WAKE, re-checks what it waits for, then waits for the
+ * fence; the engine publishes, then a seq_cst fence, then exchanges wake_wanted with 0 and, if it
+ * was 1, signals its completion eventfd, upon which vgpu-device answers that context's WAKE fences.
+ * A WAKE fence means "look again" and nothing else; a newer one of the same context releases the
+ * older one.
+ */
+#ifndef VGPU_SHIM_WIRE_WIRE_H
+#define VGPU_SHIM_WIRE_WIRE_H
+
+#include <assert.h>
+#include <stdint.h>
+
+/* ---- versions and limits ------------------------------------------------------------------ */
+
+#define WIRE_VERSION 1u			/* what this header describes */
+#define WIRE_VERSION_MIN 1u		/* the oldest a build of this header still speaks */
+#define WIRE_CAPSET_ID 20u		/* unallocated in virtio 1.3 §5.7; ids <= 30 reach Linux guests whole */
+#define WIRE_CAPSET_MAX_BYTES 16384u
+
+#define WIRE_SLOT_COUNT 8192u
+#define WIRE_QUEUE_COUNT 256u		/* queues of one guest context at a time */
+#define WIRE_RING_BYTES 0x40000u	/* power of two */
+#define WIRE_RECORD_MAX_BYTES 0x8000u	/* one record, header included */
+#define WIRE_RING_BLOB_BYTES 0xC4000u
+#define WIRE_OFFSET_SHIM_PAGE 0x0u
+#define WIRE_OFFSET_ENGINE_PAGE 0x1000u
+#define WIRE_OFFSET_SLOTS 0x2000u
+#define WIRE_OFFSET_RING 0x84000u
+#define WIRE_OBJECT_MAX 65536u		/* ids of one kind are 1..WIRE_OBJECT_MAX-1, chosen by the shim, 0 = none */
+#define WIRE_WAIT_MAX 256u		/* events in one wait list; the shim folds longer ones with markers */
+#define WIRE_ARG_MAX 128u
+
+/* Fence timelines (virtio-gpu ring_idx) of a context. CONTEXT_INIT asks for WIRE_FENCE_RING_COUNT. */
+#define WIRE_FENCE_RING_SETUP 0u
+#define WIRE_FENCE_RING_WAKE 1u
+#define WIRE_FENCE_RING_COUNT 2u
+
+/* blob_id of RESOURCE_CREATE_BLOB: the kind above, an id unique in the context below. */
+#define WIRE_BLOB_KIND_RING 1u		/* exactly one per context, WIRE_RING_BLOB_BYTES; not charged to VRAM */
+#define WIRE_BLOB_KIND_MEMORY 2u	/* buffers, slabs, staging; charged to VRAM */
+#define WIRE_BLOB_ID(kind, id) (((uint64_t)(kind) << 32) | (uint32_t)(id))
+#define WIRE_BLOB_KIND(blob_id) ((uint32_t)((blob_id) >> 32))
+
+/* ---- 1. capset ------------------------------------------------------------------------------ */
+
+#define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
+#define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
+#define WIRE_CAPS_COMPUTE (1u << 1)
+
+/* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
+ * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
+struct wire_capset {
+	uint32_t magic;
+	uint16_t version_min;		/* the host speaks version_min..version_max */
+	uint16_t version_max;
+	uint32_t bytes;			/* of all, this header and the information included */
+	uint32_t flags;			/* WIRE_CAPS_* */
+	uint64_t vram_bytes;		/* the vGPU's limit = CL_DEVICE_GLOBAL_MEM_SIZE */
+	uint64_t max_alloc_bytes;	/* CL_DEVICE_MAX_MEM_ALLOC_SIZE */
+	uint32_t mem_align_bytes;	/* CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8; slabs are cut in this */
+	uint32_t info_bytes;
+	char vgpu_name[64];		/* profile's name, NUL-terminated; CL_DEVICE_NAME is "vGPU <name>" */
+	char vgpu_uuid[40];		/* NUL-terminated */
+	char host_version[24];		/* of vgpud, for messages */
+};
+static_assert(sizeof(struct wire_capset) == 168, "guest ABI");
+
+#define WIRE_INFO_PLATFORM (1u << 31)	/* param is a cl_platform_info of the host's platform */
+struct wire_info {
+	uint32_t param;			/* cl_device_info, or cl_platform_info | WIRE_INFO_PLATFORM */
+	uint32_t bytes;			/* of the value, without padding; size_t values are 8 bytes */
+};
+static_assert(sizeof(struct wire_info) == 8, "guest ABI");
+
+/* ---- 2. submissions (SUBMIT_3D) -------------------------------------------------------------- */
+
+enum wire_submit_op {
+	WIRE_SUBMIT_SETUP = 1,		/* arg = blob_id of the ring, version = what the shim chose; starts the engine */
+	WIRE_SUBMIT_DOORBELL = 2,	/* the engine looks at its ring */
+	WIRE_SUBMIT_WAKE = 3,		/* nothing; the fence of this submission is the wake-up */
+};
+struct wire_submit {
+	uint32_t op;
+	uint32_t version;
+	uint64_t arg;
+};
+static_assert(sizeof(struct wire_submit) == 16, "guest ABI");
+
+/* ---- 3. the ring ------------------------------------------------------------------------------ */
+
+struct wire_shim_page {
+	uint32_t tail;			/* free-running byte count, masked by WIRE_RING_BYTES - 1 */
+	uint32_t wake_wanted;
+	uint8_t reserved[4088];
+};
+static_assert(sizeof(struct wire_shim_page) == 4096, "guest ABI");
+
+enum wire_engine_state {
+	WIRE_ENGINE_ABSENT = 0,		/* not started; a doorbell starts nothing, SETUP does */
+	WIRE_ENGINE_AWAKE = 1,
+	WIRE_ENGINE_SLEEPING = 2,
+	WIRE_ENGINE_LOST = 3,		/* died or was killed: the context is lost for good */
+};
+struct wire_engine_page {
+	uint32_t head;			/* free-running */
+	uint32_t engine_state;		/* enum wire_engine_state */
+	uint32_t lost_reason;		/* enum wire_lost, with LOST */
+	uint32_t version;		/* what the engine speaks, set when it first goes AWAKE */
+	uint64_t processed;		/* sequence of the last record taken and acted on or enqueued */
+	uint64_t failed;		/* sequence of the last record refused with no slot to say so; 0 none */
+	int32_t failed_status;		/* an OpenCL error code */
+	uint32_t reserved0;
+	uint64_t host_now_ns;		/* device time base at the last publication */
+	uint64_t reserved1[2];
+	uint64_t queue_done[WIRE_QUEUE_COUNT];	/* by queue id: sequence of the last record completed, in order */
+	uint8_t reserved2[4096 - 64 - 8 * WIRE_QUEUE_COUNT];
+};
+static_assert(sizeof(struct wire_engine_page) == 4096, "guest ABI");
+
+enum wire_lost {
+	WIRE_LOST_NONE = 0,
+	WIRE_LOST_CRASH = 1,		/* the engine died (bad kernel, driver crash) */
+	WIRE_LOST_PROTOCOL = 2,		/* the ring was damaged: a record of impossible length */
+	WIRE_LOST_HANG = 3,
+	WIRE_LOST_START = 4,		/* the engine could not be started */
+};
+
+/* A completion. Chosen by the shim per record; it may be used again once `sequence` shows the record's. */
+struct wire_slot {
+	uint64_t sequence;		/* of the completed record, stored last */
+	int32_t status;			/* CL_COMPLETE (0) or a negative OpenCL error code */
+	uint32_t value;			/* opcode's own: bytes needed or written in a reply */
+	uint64_t queued_ns;		/* device time base: record taken, enqueued, started, ended */
+	uint64_t submit_ns;
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint64_t reserved[2];
+};
+static_assert(sizeof(struct wire_slot) == 64, "guest ABI");
+static_assert(WIRE_OFFSET_SLOTS + 64 * WIRE_SLOT_COUNT <= WIRE_OFFSET_RING, "layout");
+static_assert(WIRE_OFFSET_RING + WIRE_RING_BYTES == WIRE_RING_BLOB_BYTES, "layout");
+
+#define WIRE_NO_SLOT 0xffffffffu
+
+/* Every record starts with this and is a multiple of 8 bytes. A record never wraps: where it would,
+ * the shim writes a WIRE_NOP up to the end of the ring. */
+struct wire_header {
+	uint16_t opcode;		/* enum wire_opcode */
+	uint16_t flags;			/* 0 in version 1; an unknown bit fails the record */
+	uint32_t bytes;			/* header included; 16..WIRE_RECORD_MAX_BYTES */
+	uint64_t sequence;		/* previous + 1, from 1; NOPs carry the previous one's again */
+};
+static_assert(sizeof(struct wire_header) == 16, "guest ABI");
+
+/* A range inside one of this context's blobs. */
+struct wire_range {
+	uint64_t blob_id;
+	uint64_t offset;
+	uint64_t bytes;
+};
+/* An earlier record of this context to wait for. A slot since reused counts as done. */
+struct wire_wait {
+	uint64_t sequence;
+	uint32_t slot;
+	uint32_t reserved;
+};
+
+enum wire_opcode {
+	WIRE_NOP = 0,
+	WIRE_QUEUE_CREATE = 1,
+	WIRE_QUEUE_DESTROY = 2,
+	WIRE_BUFFER_CREATE = 3,
+	WIRE_BUFFER_DESTROY = 4,
+	WIRE_PROGRAM_BUILD = 5,
+	WIRE_PROGRAM_DESTROY = 6,
+	WIRE_KERNEL_CREATE = 7,
+	WIRE_KERNEL_DESTROY = 8,
+	WIRE_NDRANGE = 9,
+	WIRE_BUFFER_FILL = 10,
+	WIRE_BUFFER_COPY = 11,
+	WIRE_BUFFER_WRITE = 12,		/* aperture range -> buffer */
+	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
+	WIRE_MARKER = 14,
+	WIRE_BLOB_RELEASE = 15,
+	WIRE_OPCODE_COUNT
+};
+
+/* Object records act when taken, in ring order, before any later record; `slot` answers then. */
+struct wire_queue_create {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t queue;			/* 1..WIRE_QUEUE_COUNT-1; its queue_done is set to this record's sequence */
+	uint64_t properties;		/* cl_command_queue_properties; an out-of-order queue is run in order */
+};
+/* QUEUE/BUFFER/PROGRAM/KERNEL_DESTROY. The id may be used again at once. What commands still use
+ * lives on until they are done. slot, if any, answers when the object's last use is over, and for a
+ * buffer: when its range of the aperture is no longer touched. */
+struct wire_destroy {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t id;
+};
+struct wire_buffer_create {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t buffer;
+	uint64_t flags;			/* cl_mem_flags, only the READ/WRITE and HOST_* access bits */
+	uint64_t bytes;
+	struct wire_range backing;	/* unified: where it lies (bytes equal, offset aligned); else all zero */
+};
+/* Creates and builds at once. The reply (struct wire_build_reply) is written to `reply`; if it is
+ * too small, status is CL_OUT_OF_HOST_MEMORY, slot.value the bytes needed, and the program stands:
+ * the same record with source.bytes = 0 asks for the reply again. */
+struct wire_program_build {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t program;
+	struct wire_range source;	/* OpenCL C, no NUL */
+	struct wire_range options;	/* no NUL; bytes 0 = none */
+	struct wire_range reply;
+};
+/* Reply: header, log (log_bytes, padded to 8), then kernel_count x { struct wire_kernel_info, name
+ * (padded to 8), attributes (padded), arg_count x { struct wire_arg_info, type name, name, each padded to 8 } }. */
+struct wire_build_reply {
+	int32_t build_status;		/* cl_build_status */
+	int32_t error;			/* what clBuildProgram returned */
+	uint32_t log_bytes;
+	uint32_t kernel_count;
+	uint64_t global_variable_bytes;
+	uint64_t reserved;
+};
+struct wire_kernel_info {
+	uint32_t name_bytes;
+	uint32_t attributes_bytes;
+	uint32_t arg_count;
+	uint32_t reserved;
+	uint64_t work_group_size;	/* CL_KERNEL_WORK_GROUP_SIZE */
+	uint64_t compile_work_group_size[3];
+	uint64_t local_mem_bytes;
+	uint64_t private_mem_bytes;
+	uint64_t preferred_multiple;
+};
+struct wire_arg_info {
+	uint32_t address_qualifier;	/* cl_kernel_arg_address_qualifier, or 0 if the host does not tell */
+	uint32_t access_qualifier;
+	uint64_t type_qualifier;
+	uint32_t type_name_bytes;
+	uint32_t name_bytes;
+	uint32_t kind;			/* enum wire_arg_kind */
+	uint32_t value_bytes;		/* for VALUE: its size if known, else 0 */
+};
+struct wire_kernel_create {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t kernel;
+	uint32_t program;
+	uint32_t name_bytes;		/* name follows, no NUL, padded to 8 */
+};
+
+enum wire_arg_kind {
+	WIRE_ARG_VALUE = 1,		/* bytes follow, padded to 8 */
+	WIRE_ARG_BUFFER = 2,		/* `object` = buffer id, 0 = NULL */
+	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
+};
+struct wire_arg {
+	uint32_t kind;
+	uint32_t bytes;
+	uint32_t object;
+	uint32_t reserved;
+};
+/* Queue records run in order on their queue and complete into slot (if any) and queue_done. Each is
+ * followed by wait_count x struct wire_wait. */
+struct wire_queued {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t queue;
+	uint32_t wait_count;
+	uint32_t reserved;
+};
+struct wire_ndrange {
+	struct wire_queued q;
+	uint32_t kernel;
+	uint32_t dimensions;		/* 1..3 */
+	uint32_t arg_count;		/* the kernel's; args follow the wait list, each struct wire_arg + value */
+	uint32_t has_local;		/* 0: the host chooses the local size */
+	uint64_t offset[3];
+	uint64_t global[3];
+	uint64_t local[3];
+};
+struct wire_buffer_fill {
+	struct wire_queued q;
+	uint32_t buffer;
+	uint32_t pattern_bytes;		/* 1,2,4..128 */
+	uint64_t offset;
+	uint64_t bytes;
+	uint8_t pattern[128];
+};
+struct wire_buffer_copy {
+	struct wire_queued q;
+	uint32_t source;
+	uint32_t destination;
+	uint64_t source_offset;
+	uint64_t destination_offset;
+	uint64_t bytes;
+};
+/* BUFFER_WRITE and BUFFER_READ. */
+struct wire_buffer_transfer {
+	struct wire_queued q;
+	uint32_t buffer;
+	uint32_t reserved;
+	uint64_t offset;
+	struct wire_range range;	/* range.bytes = length */
+};
+/* WIRE_MARKER is struct wire_queued: completes after everything before it on its queue and its waits. */
+
+/* The shim is about to drop a blob: when slot answers, no object or command of the engine touches it. */
+struct wire_blob_release {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	uint64_t blob_id;
+};
+#endif
