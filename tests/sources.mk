@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: MIT
+# TESTS are cmocka programs; TEST_PROGRAMS are what they start; FUZZERS have a LLVMFuzzerTestOneInput.
+
+TESTS += test_keeper
+test_keeper_SRCS := tests/mdev/keeper/test_keeper.c mdev/ipc/seqpacket.c
+test_keeper_PKGS := cmocka
+TEST_PROGRAMS += fake_device
+fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
