@@ -276,17 +276,15 @@ int main(int argc, char **argv)
 	}
 	setsid();	/* not killed with the terminal or the process group of who started it; fails if it leads one already */
 	error = take_lock(keeper);
-	if (error == -EWOULDBLOCK)
-		return 0;
+	bool served_already = error == -EWOULDBLOCK;
 	if (!error)
 		error = start(keeper);
-	if (error) {
+	if (!error)
+		run(keeper);
+	else if (!served_already)
 		log_error("cannot serve %s: %s", keeper->dir, strerror(-error));
-		return 1;
-	}
-	run(keeper);
 	keeper_config_finish(&keeper->config);
 	free(keeper->former_device_program);
 	free(keeper);
-	return 0;
+	return error && !served_already;
 }
