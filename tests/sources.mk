@@ -6,3 +6,7 @@ test_keeper_SRCS := tests/mdev/keeper/test_keeper.c mdev/ipc/seqpacket.c
 test_keeper_PKGS := cmocka
 TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
+
+TEST_PROGRAMS += vgpu-guest-test
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_PKGS := OpenCL
