@@ -9,7 +9,7 @@
 #include "guest.h"
 
 static const char source[] =
-	"kernel void mix(global const uint *in, global uint *out, uint round) {\n"
+	"kernel void blend(global const uint *in, global uint *out, uint round) {\n"
 	"	size_t i = get_global_id(0);\n"
 	"	uint x = in[i] ^ round;\n"
 	"	for (int k = 0; k < 8; k++) x = x * 1664525u + 1013904223u;\n"
@@ -34,7 +34,7 @@ int soak_main(int argc, char **argv)
 	uint32_t *in = malloc(bytes), *out = malloc(bytes);
 
 	gpu_open(&gpu);
-	cl_kernel kernel = gpu_kernel(&gpu, source, "mix");
+	cl_kernel kernel = gpu_kernel(&gpu, source, "blend");
 	cl_mem input = gpu_buffer(&gpu, bytes), output = gpu_buffer(&gpu, bytes);
 	gpu_check(clSetKernelArg(kernel, 0, sizeof(input), &input), "clSetKernelArg");
 	gpu_check(clSetKernelArg(kernel, 1, sizeof(output), &output), "clSetKernelArg");
