@@ -12,3 +12,14 @@ vgpu-bench_LIBS := -lm
 
 # OpenCL sources are embedded by .incbin, which the compiler's dependency files do not see.
 $(foreach k,$(BENCH_KERNELS),$(eval $(BUILD)/obj/benchmarks/kernels/$(k).o: benchmarks/kernels/$(k).cl))
+
+# Without path/main.c, for its tests.
+BENCH_PATH_SRCS := benchmarks/path/path_options.c benchmarks/path/samples.c benchmarks/path/measure.c \
+	benchmarks/path/side.c benchmarks/path/line.c benchmarks/path/results.c benchmarks/path/rows.c \
+	benchmarks/path/launch.c benchmarks/path/machine.c benchmarks/path/path_report.c \
+	benchmarks/path/compare.c
+
+PROGRAMS += vgpu-bench-path
+vgpu-bench-path_SRCS := benchmarks/path/main.c $(BENCH_PATH_SRCS) $(BENCH_SET_SRCS)
+vgpu-bench-path_PKGS := OpenCL
+vgpu-bench-path_LIBS := -lm

@@ -155,7 +155,7 @@ const struct bench_kernel bench_nbody = {
 	.summary = "gravity between all pairs of bodies, one step",
 	.unit = "GFLOP/s",
 	.params = {
-		{ "n", "bodies", { 1024, 4096, 16384 }, 1, 1 << 18 },
+		{ "n", "bodies", { 1024, 2048, 16384 }, 1, 1 << 18 },
 	},
 	.setup = setup,
 	.enqueue = enqueue,

@@ -131,7 +131,7 @@ const struct bench_kernel bench_sgemm = {
 	.summary = "product of two square matrices of floats, tiled in local memory",
 	.unit = "GFLOP/s",
 	.params = {
-		{ "n", "rows and columns", { 128, 512, 1024 }, 1, 8192 },
+		{ "n", "rows and columns", { 128, 256, 1024 }, 1, 8192 },
 		{ "tile", "side of a tile; halved until the device can run it", { 16, 16, 16 }, 1, 32 },
 	},
 	.setup = setup,

@@ -32,6 +32,7 @@ static void compress(uint *w, uint *digest)
 
 	for (int i = 0; i < 8; i++)
 		h[i] = initial_hash[i];
+#pragma unroll
 	for (int t = 0; t < 64; t++) {
 		uint word = w[t & 15], s0, s1, t1, t2;
 
