@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rounds of launches: native, vgpu, native again (the control), then the two that use PoCL's basic
- * driver. Every other round runs backwards, so that a machine which slowly warms up or fills does not
- * favour the side that comes first.
+ * Rounds of launches. In each round every group of measurements has its turn, and within that native,
+ * vgpu, native again (the control), then the two that use PoCL's basic driver: so the launches which
+ * are compared with each other lie seconds apart, and what else the machine does hits them alike. The
+ * order changes from round to round through all there are: with a fixed one, the launch in the middle
+ * was measured 10 % faster than its equals before and after it.
  */
 #include "benchmarks/path/compare.h"
 
@@ -19,10 +21,22 @@
 /* Of PoCL, on the native side. */
 #define BASIC_VARIABLE "POCL_DEVICES=basic"
 
+/* The order of a round's launches; the first one starts with native. */
+static const enum side_id orders[][SIDES] = {
+	{ SIDE_NATIVE, SIDE_VGPU, SIDE_CONTROL, SIDE_NATIVE_BASIC, SIDE_VGPU_BASIC },
+	{ SIDE_VGPU_BASIC, SIDE_NATIVE_BASIC, SIDE_CONTROL, SIDE_VGPU, SIDE_NATIVE },
+	{ SIDE_VGPU, SIDE_CONTROL, SIDE_NATIVE, SIDE_NATIVE_BASIC, SIDE_VGPU_BASIC },
+	{ SIDE_VGPU_BASIC, SIDE_NATIVE_BASIC, SIDE_NATIVE, SIDE_CONTROL, SIDE_VGPU },
+	{ SIDE_CONTROL, SIDE_NATIVE, SIDE_VGPU, SIDE_NATIVE_BASIC, SIDE_VGPU_BASIC },
+	{ SIDE_VGPU_BASIC, SIDE_NATIVE_BASIC, SIDE_VGPU, SIDE_NATIVE, SIDE_CONTROL },
+};
+#define ORDERS (sizeof(orders) / sizeof(orders[0]))
+
 struct side {
 	const char *name;
 	struct launch launch;
 	struct side_options options;
+	bool basic;			/* measures BASIC_ONLY, and that in the group "commands" */
 	bool left_out;
 };
 
@@ -46,7 +60,8 @@ static void prepare(const struct compare_options *options, struct side sides[SID
 			.environment = vgpu ? &options->vgpu : &options->native,
 			.timeout_s = options->timeout_s,
 		};
-		side->left_out = basic && options->side.only && !list_names(options->side.only, "enqueue_finish");
+		side->basic = basic;
+		side->left_out = basic && !list_names(options->side.only, "enqueue_finish", "commands");
 	}
 	sides[SIDE_NATIVE_BASIC].launch.last_variable = BASIC_VARIABLE;
 	sides[SIDE_VGPU_BASIC].launch.environment = &options->vgpu_basic;
@@ -54,29 +69,53 @@ static void prepare(const struct compare_options *options, struct side sides[SID
 		sides[SIDE_VGPU_BASIC].left_out = true;
 }
 
-static int launch_round(const struct compare_options *options, struct side sides[SIDES], unsigned round,
-	struct side_results results[SIDES])
+static int launch_one(struct side *side, struct side_results *results)
 {
-	for (unsigned i = 0; i < SIDES; i++) {
-		unsigned at = round % 2 ? SIDES - 1 - i : i;
-		char reason[512];
-		int err;
+	char reason[512];
+	int err = launch_side(&side->launch, results, reason, sizeof(reason));
 
-		if (sides[at].left_out)
+	if (err)
+		fprintf(stderr, "vgpu-bench-path: %s\n", reason);
+	return err;
+}
+
+/* All sides once, with the measurements that `only` names; `*done` counts for the progress lines. */
+static int launch_group(const struct compare_options *options, struct side sides[SIDES], const char *only,
+	const enum side_id *order, unsigned *done, unsigned total, struct side_results results[SIDES])
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < SIDES && !err; i++) {
+		enum side_id at = order[i];
+		struct side *side = &sides[at];
+
+		++*done;
+		if (side->left_out || (side->basic && !list_names(only, "enqueue_finish", "commands")))
 			continue;
 		if (options->progress)
-			fprintf(stderr, "progress %u/%u %s\n", round * SIDES + i + 1, options->launches * SIDES,
-				sides[at].name);
-		err = launch_side(&sides[at].launch, &results[at], reason, sizeof(reason));
-		if (err) {
-			fprintf(stderr, "vgpu-bench-path: %s\n", reason);
-			return err;
-		}
+			fprintf(stderr, "progress %u/%u %s %s\n", *done, total, side->name, only);
+		if (!side->basic)
+			side->options.only = only;
+		err = launch_one(side, &results[at]);
 		/* The first round starts with native, so this is known before the basic one's turn. */
 		if (at == SIDE_NATIVE && strcmp(results[at].device.platform, POCL_PLATFORM))
 			sides[SIDE_NATIVE_BASIC].left_out = true;
 	}
-	return 0;
+	return err;
+}
+
+static int launch_rounds(const struct compare_options *options, struct side sides[SIDES],
+	struct side_results results[SIDES])
+{
+	unsigned groups = options->side.only ? 1 : GROUPS, done = 0;
+	int err = 0;
+
+	for (unsigned round = 0; round < options->launches; round++)
+		for (unsigned group = 0; group < groups && !err; group++)
+			err = launch_group(options, sides,
+				options->side.only ? options->side.only : group_names[group], orders[round % ORDERS],
+				&done, options->launches * groups * SIDES, results);
+	return err;
 }
 
 int compare_run(const struct compare_options *options)
@@ -91,8 +130,7 @@ int compare_run(const struct compare_options *options)
 		goto free_all;
 	}
 	prepare(options, sides);
-	for (unsigned round = 0; round < options->launches && !err; round++)
-		err = launch_round(options, sides, round, results);
+	err = launch_rounds(options, sides, results);
 	if (err)
 		goto free_all;
 	err = rows_build(results, rows);

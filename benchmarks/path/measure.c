@@ -159,14 +159,14 @@ static void map_unmap(struct session *cl, size_t bytes, struct samples *samples)
 }
 
 #define TRANSFERS(name, size) \
-	{ "write_" name, "us", false, size, write_blocking }, \
-	{ "read_" name, "us", false, size, read_blocking }, \
-	{ "map_unmap_" name, "us", false, size, map_unmap }
+	{ "write_" name, "transfers", "us", false, size, write_blocking }, \
+	{ "read_" name, "transfers", "us", false, size, read_blocking }, \
+	{ "map_unmap_" name, "transfers", "us", false, size, map_unmap }
 
 const struct measurement measurements[] = {
-	{ "enqueue_finish", "us", false, 0, enqueue_finish },
-	{ "enqueue_async", "ns", false, 0, enqueue_async },
-	{ "empty_100k", "kernels/s", true, 0, throughput },
+	{ "enqueue_finish", "commands", "us", false, 0, enqueue_finish },
+	{ "enqueue_async", "commands", "ns", false, 0, enqueue_async },
+	{ "empty_100k", "commands", "kernels/s", true, 0, throughput },
 	TRANSFERS("4KiB", (size_t)4 << 10),
 	TRANSFERS("64KiB", (size_t)64 << 10),
 	TRANSFERS("1MiB", (size_t)1 << 20),

@@ -47,16 +47,21 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-bool list_names(const char *list, const char *name)
-{
-	size_t length = strlen(name);
+const char *const group_names[GROUPS] = { "commands", "transfers", "set" };
 
+static bool is_item(const char *item, size_t length, const char *name)
+{
+	return strlen(name) == length && !strncmp(item, name, length);
+}
+
+bool list_names(const char *list, const char *name, const char *group)
+{
 	if (!list)
 		return true;
 	for (;;) {
 		size_t item = strcspn(list, ",");
 
-		if (item == length && !strncmp(list, name, length))
+		if (is_item(list, item, name) || is_item(list, item, group))
 			return true;
 		if (list[item] == '\0')
 			return false;
@@ -222,7 +227,7 @@ int compare_options_parse(int argc, char **argv, struct compare_options *ret_opt
 	struct compare_options options = {
 		.side = side_defaults,
 		.out_path = "build/bench/path.json",
-		.launches = 5,
+		.launches = 6,
 		.timeout_s = 120,
 	};
 	int err = parse(argc, argv, &options.side, &options, reason, reason_size);

@@ -11,11 +11,15 @@
 /* What both verbs take. Strings point into argv. */
 struct side_options {
 	const char *platform, *device;	/* NULL: any; a comparison has them per side instead */
-	const char *only;		/* comma-separated names; NULL: everything */
+	const char *only;		/* comma-separated names or groups; NULL: everything */
 	enum bench_size size;		/* of the set */
 	unsigned repeat;		/* of each kernel of the set */
 	uint64_t max_bytes;		/* larger transfers are left out */
 };
+
+/* The measurements, in the portions in which a comparison launches them. */
+#define GROUPS 3
+extern const char *const group_names[GROUPS];	/* "commands", "transfers", "set" */
 
 /* NAME=VALUE strings, on the heap. */
 struct environment {
@@ -28,7 +32,7 @@ struct compare_options {
 	const char *native_platform, *vgpu_platform;
 	struct environment native, vgpu, vgpu_basic;
 	const char *out_path;
-	unsigned launches;
+	unsigned launches;		/* of each side and group */
 	unsigned timeout_s;		/* of one launch */
 	bool progress;
 };
@@ -47,7 +51,7 @@ void compare_options_finish(struct compare_options *options);
 int environment_parse(const char *text, struct environment *environment, char *reason, size_t reason_size);
 void environment_finish(struct environment *environment);
 
-/* Whether the comma-separated `list` names it; NULL names everything. */
-bool list_names(const char *list, const char *name);
+/* Whether the comma-separated `list` names the measurement or its group; NULL names everything. */
+bool list_names(const char *list, const char *name, const char *group);
 
 #endif

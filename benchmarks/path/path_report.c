@@ -66,8 +66,8 @@ int path_report_table(FILE *out, const struct side_results sides[SIDES], const s
 
 	fprintf(out, "native: %s | %s | driver %s\n", native->platform, native->device, native->driver_version);
 	fprintf(out, "vgpu:   %s | %s | driver %s\n", vgpu->platform, vgpu->device, vgpu->driver_version);
-	fputs("medians over launches; ratio and control are performance relative to native, 1 is equal; "
-		"spread in %\n\n", out);
+	fputs("medians over launches; ratio and control (native again) are performance relative to native, "
+		"1 is equal; spread of native in %\n\n", out);
 	fprintf(out, "%-26s %-9s", "measure", "unit");
 	for (size_t i = 0; i < COLUMNS; i++)
 		fprintf(out, " %11s", columns[i]);

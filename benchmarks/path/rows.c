@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * From medians per launch to rows. A figure is the median over launches of the medians within each, so
- * that neither one slow launch nor one slow repetition moves it; `spread` says how far the launches of
- * the native side lie apart, `control` what comparing native with itself gives.
+ * From medians per launch to rows. `native` and `vgpu` are medians over launches of the medians within
+ * each, so that neither one slow launch nor one slow repetition moves them. What compares two sides is
+ * the median over rounds of the comparison within each round, because the launches of one round ran
+ * next to each other under the same load. `spread` says how far the launches of the native side lie
+ * apart, `control` what comparing native with itself gives: differences below it mean nothing.
  */
 #include "benchmarks/path/rows.h"
 
@@ -57,9 +59,29 @@ static double figure_of(const struct side_results *side, const char *name, bool 
 
 static double performance(double native, double other, bool higher_is_better)
 {
-	double ratio = higher_is_better ? other / native : native / other;
+	return higher_is_better ? other / native : native / other;
+}
 
-	return isfinite(ratio) ? ratio : NAN;
+static double difference(double native, double other, bool higher_is_better)
+{
+	(void)higher_is_better;
+	return other - native;
+}
+
+/* Median over rounds of compare(native, other); NAN where a side lacks the series. */
+static double paired(const struct side_results *native, const struct side_results *other, const char *name,
+	bool p99, double (*compare)(double, double, bool))
+{
+	const struct series *a = results_find(native, name), *b = results_find(other, name);
+	unsigned count = a && b ? (a->count < b->count ? a->count : b->count) : 0;
+	double compared[LAUNCHES_MAX];
+	double median;
+
+	for (unsigned i = 0; i < count; i++)
+		compared[i] = p99 ? compare(a->p99[i], b->p99[i], a->higher_is_better) :
+			compare(a->median[i], b->median[i], a->higher_is_better);
+	median = stats_median(compared, count);
+	return isfinite(median) ? median : NAN;
 }
 
 /* Largest minus smallest launch median, in percent of their median. */
@@ -74,67 +96,43 @@ static double spread(const struct series *series)
 	return series->count ? 100 * (most - least) / stats_median(series->median, series->count) : NAN;
 }
 
-static int add_measure(struct rows *rows, const struct side_results *sides, const struct series *native)
+static int add_measure(struct rows *rows, const struct side_results *sides, const struct series *series)
 {
-	const char *name = native->name;
-	double figure[SIDES];
-	bool higher = native->higher_is_better;
-	int err;
+	const struct side_results *native = &sides[SIDE_NATIVE];
+	const struct side_results *vgpu = &sides[SIDE_VGPU], *control = &sides[SIDE_CONTROL];
+	const char *name = series->name;
+	int err = add(rows, name, "native", series->unit, figure_of(native, name, false), NULL);
 
-	for (unsigned i = 0; i < SIDES; i++)
-		figure[i] = figure_of(&sides[i], name, false);
-	err = add(rows, name, "native", native->unit, figure[SIDE_NATIVE], NULL);
 	if (!err)
-		err = add(rows, name, "vgpu", native->unit, figure[SIDE_VGPU], NULL);
+		err = add(rows, name, "vgpu", series->unit, figure_of(vgpu, name, false), NULL);
 	if (!err)
-		err = add(rows, name, "ratio", "ratio",
-			performance(figure[SIDE_NATIVE], figure[SIDE_VGPU], higher), NULL);
+		err = add(rows, name, "ratio", "ratio", paired(native, vgpu, name, false, performance), NULL);
 	if (!err)
-		err = add(rows, name, "control", "ratio",
-			performance(figure[SIDE_NATIVE], figure[SIDE_CONTROL], higher), NULL);
+		err = add(rows, name, "control", "ratio", paired(native, control, name, false, performance),
+			NULL);
 	if (!err)
-		err = add(rows, name, "spread", "%", spread(native), NULL);
+		err = add(rows, name, "spread", "%", spread(series), NULL);
 	return err;
 }
 
-static int add_enqueue_p99(struct rows *rows, const struct side_results *sides)
+/* `name` on two sides, shown as `measure`, where that is not what the series is called. */
+static int add_pair(struct rows *rows, const struct side_results *native, const struct side_results *vgpu,
+	const char *name, bool p99, const char *measure, const char *unit)
 {
-	double native = figure_of(&sides[SIDE_NATIVE], "enqueue_finish", true);
-	double vgpu = figure_of(&sides[SIDE_VGPU], "enqueue_finish", true);
-	double control = figure_of(&sides[SIDE_CONTROL], "enqueue_finish", true);
-	const char *measure = "enqueue_finish_p99";
-	int err = add(rows, measure, "native", "us", native, NULL);
+	int err = add(rows, measure, "native", unit, figure_of(native, name, p99), NULL);
 
 	if (!err)
-		err = add(rows, measure, "vgpu", "us", vgpu, NULL);
+		err = add(rows, measure, "vgpu", unit, figure_of(vgpu, name, p99), NULL);
 	if (!err)
-		err = add(rows, measure, "ratio", "ratio", performance(native, vgpu, false), NULL);
-	if (!err)
-		err = add(rows, measure, "control", "ratio", performance(native, control, false), NULL);
+		err = add(rows, measure, "ratio", "ratio", paired(native, vgpu, name, p99, performance), NULL);
 	return err;
 }
 
-/* `name` on the two sides that use PoCL's basic driver, shown as `measure`. */
-static int add_basic(struct rows *rows, const struct side_results *sides, const char *name,
-	const char *measure, const char *unit, bool p99)
-{
-	double native = figure_of(&sides[SIDE_NATIVE_BASIC], name, p99);
-	double vgpu = figure_of(&sides[SIDE_VGPU_BASIC], name, p99);
-	int err = add(rows, measure, "native", unit, native, NULL);
-
-	if (!err)
-		err = add(rows, measure, "vgpu", unit, vgpu, NULL);
-	if (!err)
-		err = add(rows, measure, "ratio", "ratio", performance(native, vgpu, false), NULL);
-	return err;
-}
-
-static int add_difference(struct rows *rows, const char *measure, const struct side_results *native,
-	const struct side_results *vgpu)
+static int add_difference(struct rows *rows, const struct side_results *native,
+	const struct side_results *vgpu, const char *measure)
 {
 	return add(rows, measure, "difference", "us",
-		figure_of(vgpu, "enqueue_finish", false) - figure_of(native, "enqueue_finish", false),
-		AIM_DIFFERENCE_US);
+		paired(native, vgpu, "enqueue_finish", false, difference), AIM_DIFFERENCE_US);
 }
 
 /* Geometric mean over the set, NAN unless every kernel was measured on both sides. */
@@ -146,37 +144,38 @@ static double set_ratio(const struct side_results *native, const struct side_res
 		char name[LINE_NAME_MAX];
 
 		snprintf(name, sizeof(name), "kernel_%s", bench_kernels[i]->name);
-		ratio[i] = performance(figure_of(native, name, false), figure_of(other, name, false), false);
+		ratio[i] = paired(native, other, name, false, performance);
 	}
 	return stats_geomean(ratio, bench_kernel_count);
 }
 
 int rows_build(const struct side_results sides[SIDES], struct rows *ret_rows)
 {
+	const struct side_results *native = &sides[SIDE_NATIVE], *vgpu = &sides[SIDE_VGPU];
+	const struct side_results *native_basic = &sides[SIDE_NATIVE_BASIC];
+	const struct side_results *vgpu_basic = &sides[SIDE_VGPU_BASIC];
+	const char *finish = "enqueue_finish", *async = "enqueue_async";
 	struct rows *rows = ret_rows;
 	int err = 0;
 
 	rows->count = 0;
-	for (unsigned i = 0; i < sides[SIDE_NATIVE].series_count && !err; i++)
-		err = add_measure(rows, sides, &sides[SIDE_NATIVE].series[i]);
+	for (unsigned i = 0; i < native->series_count && !err; i++)
+		err = add_measure(rows, sides, &native->series[i]);
 	if (!err)
-		err = add_enqueue_p99(rows, sides);
+		err = add_difference(rows, native, vgpu, "enqueue_finish");
 	if (!err)
-		err = add_difference(rows, "enqueue_finish", &sides[SIDE_NATIVE], &sides[SIDE_VGPU]);
+		err = add_pair(rows, native, vgpu, finish, true, "enqueue_finish_p99", "us");
 	if (!err)
-		err = add_basic(rows, sides, "enqueue_finish", "enqueue_finish_basic", "us", false);
+		err = add_pair(rows, native_basic, vgpu_basic, finish, false, "enqueue_finish_basic", "us");
 	if (!err)
-		err = add_basic(rows, sides, "enqueue_finish", "enqueue_finish_basic_p99", "us", true);
+		err = add_difference(rows, native_basic, vgpu_basic, "enqueue_finish_basic");
 	if (!err)
-		err = add_basic(rows, sides, "enqueue_async", "enqueue_async_basic", "ns", false);
+		err = add_pair(rows, native_basic, vgpu_basic, finish, true, "enqueue_finish_basic_p99", "us");
 	if (!err)
-		err = add_difference(rows, "enqueue_finish_basic", &sides[SIDE_NATIVE_BASIC],
-			&sides[SIDE_VGPU_BASIC]);
+		err = add_pair(rows, native_basic, vgpu_basic, async, false, "enqueue_async_basic", "ns");
 	if (!err)
-		err = add(rows, "set_geomean", "ratio", "ratio",
-			set_ratio(&sides[SIDE_NATIVE], &sides[SIDE_VGPU]), AIM_SET_RATIO);
+		err = add(rows, "set_geomean", "ratio", "ratio", set_ratio(native, vgpu), AIM_SET_RATIO);
 	if (!err)
-		err = add(rows, "set_geomean", "control", "ratio",
-			set_ratio(&sides[SIDE_NATIVE], &sides[SIDE_CONTROL]), NULL);
+		err = add(rows, "set_geomean", "control", "ratio", set_ratio(native, &sides[SIDE_CONTROL]), NULL);
 	return err;
 }

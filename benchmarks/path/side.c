@@ -136,7 +136,7 @@ int side_run(const struct side_options *options, FILE *out)
 	}
 	err = print_device(out, &choice);
 	for (unsigned i = 0; i < measurement_count && !err; i++) {
-		if (!list_names(options->only, measurements[i].name))
+		if (!list_names(options->only, measurements[i].name, measurements[i].group))
 			continue;
 		err = measure_path(&choice, options, &measurements[i], out);
 		measured++;
@@ -145,14 +145,15 @@ int side_run(const struct side_options *options, FILE *out)
 		char name[64];
 
 		snprintf(name, sizeof(name), "kernel_%s", bench_kernels[i]->name);
-		if (!list_names(options->only, name))
+		if (!list_names(options->only, name, "set"))
 			continue;
 		err = measure_kernel(&choice, options, bench_kernels[i], name, out);
 		measured++;
 	}
 	if (!err && measured == 0) {
 		fprintf(stderr, "vgpu-bench-path: --only %s names no measurement; the names are those of the "
-			"report, such as enqueue_finish, write_1MiB, kernel_sgemm\n", options->only);
+			"report, such as "
+			"enqueue_finish, write_1MiB, kernel_sgemm, or commands, transfers, set\n", options->only);
 		err = -EINVAL;
 	}
 	return err;
