@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rounds of launches. In each round every group of measurements has its turn, and within that native,
+ * Rounds of launches. In each round every portion of measurements has its turn, and within that native,
  * vgpu, native again (the control), then the two that use PoCL's basic driver: so the launches which
  * are compared with each other lie seconds apart, and what else the machine does hits them alike. The
  * order changes from round to round through all there are: with a fixed one, the launch in the middle
@@ -104,17 +104,30 @@ static int launch_group(const struct compare_options *options, struct side sides
 	return err;
 }
 
-static int launch_rounds(const struct compare_options *options, struct side sides[SIDES],
-	struct side_results results[SIDES])
+/*
+ * One round: commands, transfers, and the kernels of the set each on its own, so that its launches lie
+ * close together; or all that --only names at once.
+ */
+static int launch_round(const struct compare_options *options, struct side sides[SIDES], unsigned round,
+	unsigned *done, struct side_results results[SIDES])
 {
-	unsigned groups = options->side.only ? 1 : GROUPS, done = 0;
-	int err = 0;
+	unsigned set_launches = SET_TURNS * bench_kernel_count;
+	unsigned total = options->launches * SIDES * (options->side.only ? 1 : 2 + set_launches);
+	const enum side_id *order = orders[round % ORDERS];
+	int err;
 
-	for (unsigned round = 0; round < options->launches; round++)
-		for (unsigned group = 0; group < groups && !err; group++)
-			err = launch_group(options, sides,
-				options->side.only ? options->side.only : group_names[group], orders[round % ORDERS],
-				&done, options->launches * groups * SIDES, results);
+	if (options->side.only)
+		return launch_group(options, sides, options->side.only, order, done, total, results);
+	err = launch_group(options, sides, "commands", order, done, total, results);
+	if (!err)
+		err = launch_group(options, sides, "transfers", order, done, total, results);
+	for (unsigned i = 0; i < set_launches && !err; i++) {
+		unsigned turn = round * SET_TURNS + i / bench_kernel_count;
+		char name[LINE_NAME_MAX];
+
+		kernel_measure_name(bench_kernels[i % bench_kernel_count], name, sizeof(name));
+		err = launch_group(options, sides, name, orders[turn % ORDERS], done, total, results);
+	}
 	return err;
 }
 
@@ -123,6 +136,7 @@ int compare_run(const struct compare_options *options)
 	struct side_results *results = calloc(SIDES, sizeof(*results));
 	struct rows *rows = calloc(1, sizeof(*rows));
 	struct side sides[SIDES];
+	unsigned done = 0;
 	int err = results && rows ? 0 : -ENOMEM;
 
 	if (err) {
@@ -130,7 +144,8 @@ int compare_run(const struct compare_options *options)
 		goto free_all;
 	}
 	prepare(options, sides);
-	err = launch_rounds(options, sides, results);
+	for (unsigned round = 0; round < options->launches && !err; round++)
+		err = launch_round(options, sides, round, &done, results);
 	if (err)
 		goto free_all;
 	err = rows_build(results, rows);

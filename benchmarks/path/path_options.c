@@ -47,7 +47,10 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-const char *const group_names[GROUPS] = { "commands", "transfers", "set" };
+void kernel_measure_name(const struct bench_kernel *kernel, char *name, size_t size)
+{
+	snprintf(name, size, "kernel_%s", kernel->name);
+}
 
 static bool is_item(const char *item, size_t length, const char *name)
 {
@@ -152,7 +155,7 @@ static int parse_compare(int option, struct compare_options *options, char *reas
 	case OPTION_VGPU_BASIC_ENV:
 		return environment_parse(optarg, &options->vgpu_basic, reason, reason_size);
 	case OPTION_LAUNCHES:
-		return parse_count("--launches", LAUNCHES_MAX, &options->launches, reason, reason_size);
+		return parse_count("--launches", LAUNCHES_MAX / SET_TURNS, &options->launches, reason, reason_size);
 	case OPTION_TIMEOUT:
 		return parse_count("--timeout-s", 3600, &options->timeout_s, reason, reason_size);
 	case OPTION_NATIVE_PLATFORM:
@@ -206,7 +209,7 @@ static int parse(int argc, char **argv, struct side_options *side, struct compar
 
 static const struct side_options side_defaults = {
 	.size = BENCH_MEDIUM,
-	.repeat = 7,
+	.repeat = 5,
 	.max_bytes = UINT64_MAX,
 };
 

@@ -8,6 +8,9 @@
 #define ENVIRONMENT_MAX 32
 #define LAUNCHES_MAX 64
 
+/* A comparison launches each kernel of the set so often in every round. */
+#define SET_TURNS 2
+
 /* What both verbs take. Strings point into argv. */
 struct side_options {
 	const char *platform, *device;	/* NULL: any; a comparison has them per side instead */
@@ -16,10 +19,6 @@ struct side_options {
 	unsigned repeat;		/* of each kernel of the set */
 	uint64_t max_bytes;		/* larger transfers are left out */
 };
-
-/* The measurements, in the portions in which a comparison launches them. */
-#define GROUPS 3
-extern const char *const group_names[GROUPS];	/* "commands", "transfers", "set" */
 
 /* NAME=VALUE strings, on the heap. */
 struct environment {
@@ -32,7 +31,7 @@ struct compare_options {
 	const char *native_platform, *vgpu_platform;
 	struct environment native, vgpu, vgpu_basic;
 	const char *out_path;
-	unsigned launches;		/* of each side and group */
+	unsigned launches;		/* of each side: rounds */
 	unsigned timeout_s;		/* of one launch */
 	bool progress;
 };
@@ -51,7 +50,13 @@ void compare_options_finish(struct compare_options *options);
 int environment_parse(const char *text, struct environment *environment, char *reason, size_t reason_size);
 void environment_finish(struct environment *environment);
 
-/* Whether the comma-separated `list` names the measurement or its group; NULL names everything. */
+/* What a kernel of the set is called as a measurement. */
+void kernel_measure_name(const struct bench_kernel *kernel, char *name, size_t size);
+
+/*
+ * Whether the comma-separated `list` names the measurement or its group ("commands", "transfers",
+ * "set"); NULL names everything.
+ */
 bool list_names(const char *list, const char *name, const char *group);
 
 #endif

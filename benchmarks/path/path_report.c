@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const columns[] = { "native", "vgpu", "ratio", "control", "spread", "difference" };
+static const char *const columns[] = { "native", "vgpu", "ratio", "control", "best", "spread", "difference" };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static const struct row *find(const struct rows *rows, const char *measure, const char *figure)
@@ -25,13 +25,13 @@ static const struct row *find(const struct rows *rows, const char *measure, cons
 static void print_value(FILE *out, const struct row *row)
 {
 	if (!row)
-		fprintf(out, " %11s", "");
+		fprintf(out, " %10s", "");
 	else if (isnan(row->value))
-		fprintf(out, " %11s", "-");
+		fprintf(out, " %10s", "-");
 	else if (!strcmp(row->unit, "ratio"))
-		fprintf(out, " %11.3f", row->value);
+		fprintf(out, " %10.3f", row->value);
 	else
-		fprintf(out, " %11.*f", fabs(row->value) < 100 ? 2 : 0, row->value);
+		fprintf(out, " %10.*f", fabs(row->value) < 100 ? 2 : 0, row->value);
 }
 
 static void print_aim(FILE *out, const struct row *row)
@@ -70,7 +70,7 @@ int path_report_table(FILE *out, const struct side_results sides[SIDES], const s
 		"1 is equal; spread of native in %\n\n", out);
 	fprintf(out, "%-26s %-9s", "measure", "unit");
 	for (size_t i = 0; i < COLUMNS; i++)
-		fprintf(out, " %11s", columns[i]);
+		fprintf(out, " %10s", columns[i]);
 	fputs("  aim\n", out);
 	for (unsigned i = 0; i < rows->count; i++) {
 		bool seen = false;

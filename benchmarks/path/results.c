@@ -29,6 +29,7 @@ int results_add(struct side_results *results, const struct line *line)
 {
 	struct summary summary;
 	struct series *series;
+	double best;
 	int err;
 
 	if (line->kind == LINE_DEVICE) {
@@ -45,6 +46,10 @@ int results_add(struct side_results *results, const struct line *line)
 		return err;
 	memcpy(series->unit, line->unit, sizeof(series->unit));
 	series->higher_is_better = line->higher_is_better;
+	best = line->higher_is_better ? stats_percentile(line->samples.value, line->samples.count, 100) :
+		summary.min;
+	if (series->count == 0 || (line->higher_is_better ? best > series->best : best < series->best))
+		series->best = best;
 	series->median[series->count] = summary.median;
 	series->p99[series->count] = summary.p99;
 	series->count++;

@@ -15,6 +15,7 @@ struct series {
 	unsigned count;				/* launches; 0: was left out */
 	double median[LAUNCHES_MAX];
 	double p99[LAUNCHES_MAX];
+	double best;				/* single sample of all launches */
 };
 
 /* {0}: no launch yet. */

@@ -18,7 +18,7 @@ enum side_id {
 
 struct row {
 	char measure[LINE_NAME_MAX];	/* "write_1MiB"; the row's name is MEASURE.FIGURE */
-	const char *figure;		/* native, vgpu, ratio, control, spread, difference */
+	const char *figure;		/* native, vgpu, ratio, control, best, spread, difference */
 	const char *unit;
 	double value;			/* NAN: not measured */
 	const char *aim;		/* NULL: none */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SEED 1
-#define WARMUP 2
+#define WARMUP 1
 
 static int print_device(FILE *out, const struct device_choice *choice)
 {
@@ -144,7 +144,7 @@ int side_run(const struct side_options *options, FILE *out)
 	for (unsigned i = 0; i < bench_kernel_count && !err; i++) {
 		char name[64];
 
-		snprintf(name, sizeof(name), "kernel_%s", bench_kernels[i]->name);
+		kernel_measure_name(bench_kernels[i], name, sizeof(name));
 		if (!list_names(options->only, name, "set"))
 			continue;
 		err = measure_kernel(&choice, options, bench_kernels[i], name, out);
