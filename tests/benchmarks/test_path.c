@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEVICE_LINE "{\"platform\":\"P \\\"q\\\" \\u0001\\ufffd\",\"platform_version\":\"v\",\"device\":\"d\"," \
-	"\"device_version\":\"dv\",\"driver_version\":\"1.2\"}"
+#define DEVICE_LINE "{\"platform\":\"P \\\"q\\\" \\u0001\\ufffd\"," \
+	"\"platform_version\":\"v\",\"device\":\"d\",\"device_version\":\"dv\",\"driver_version\":\"1.2\"}"
 #define SAMPLES_LINE "{\"name\":\"write_1MiB\",\"unit\":\"us\",\"higher_is_better\":false,\"samples\":[3,1.5,2e3]}"
 #define SKIPPED_LINE "{\"name\":\"write_256MiB\",\"skipped\":\"larger than --max-bytes 1\"}"
 
@@ -167,11 +167,13 @@ static void command_lines_of_both_verbs(void **state)
 	assert_int_equal(options.side.max_bytes, 0);
 	assert_string_equal(options.vgpu_platform, "vgpu");
 	compare_options_finish(&options);
-	assert_int_equal(side_options_parse(3, (char **)side_with_compare_option, &side, reason, sizeof(reason)), -EINVAL);
+	assert_int_equal(side_options_parse(3, (char **)side_with_compare_option, &side, reason, sizeof(reason)),
+		-EINVAL);
 	assert_int_equal(compare_options_parse(5, (char **)compare_with_platform, &options, reason, sizeof(reason)),
 		-EINVAL);
 	assert_non_null(strstr(reason, "--native-platform"));
-	assert_int_equal(compare_options_parse(3, (char **)too_many_launches, &options, reason, sizeof(reason)), -EINVAL);
+	assert_int_equal(compare_options_parse(3, (char **)too_many_launches, &options, reason, sizeof(reason)),
+		-EINVAL);
 	assert_non_null(strstr(reason, "from 1 to 32"));
 }
 
