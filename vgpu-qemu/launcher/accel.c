@@ -113,7 +113,7 @@ int accel_probe(const struct accel_host *host, const char *qemu, const char *ker
 	struct vm vm;
 	int r;
 
-	*verdict = (struct accel_verdict){ 0 };
+	*verdict = (struct accel_verdict){ .probed = true };
 	args_init(&args);
 	qemu_args_build(&config, &args);
 	r = args.failed ? -ENOMEM : vm_start(&vm, &args, false, -1);
@@ -164,7 +164,7 @@ static bool cache_load(const char *folder, const char *key, struct accel_verdict
 	if (!found || (strncmp(line, "yes ", 4) != 0 && strncmp(line, "no ", 3) != 0))
 		return false;
 	line[strcspn(line, "\n")] = '\0';
-	*verdict = (struct accel_verdict){ .kvm_works = line[0] == 'y', .cached = true };
+	*verdict = (struct accel_verdict){ .kvm_works = line[0] == 'y' };
 	snprintf(verdict->reason, sizeof(verdict->reason), "%s", strchr(line, ' ') + 1);
 	return true;
 }

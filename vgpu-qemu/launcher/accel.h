@@ -17,7 +17,7 @@ struct accel_host {
 
 struct accel_verdict {
 	bool kvm_works;
-	bool cached;
+	bool probed; /* found by trying, just now */
 	char reason[256]; /* one sentence */
 };
 

@@ -197,7 +197,7 @@ static int choose_accel(const struct options *options, const struct places *plac
 		say("cannot try KVM with %s: %s", places->qemu, strerror(-r));
 		return r;
 	}
-	if (options->verbose || (!verdict.kvm_works && !verdict.cached))
+	if (options->verbose || (!verdict.kvm_works && verdict.probed))
 		say("%s: %s", verdict.kvm_works ? "using KVM" : "using TCG, which is slower", verdict.reason);
 	*ret_kvm = verdict.kvm_works;
 	return 0;
