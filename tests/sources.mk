@@ -12,3 +12,21 @@ vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocop
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
+
+# vgpu-qemu/launcher: vgpu-run.
+TESTS += test_launcher_options test_launcher_qemu_args test_launcher_frame test_launcher_accel
+LAUNCHER_TEST := tests/vgpu-qemu/launcher
+LAUNCHER := vgpu-qemu/launcher
+test_launcher_options_SRCS := $(LAUNCHER_TEST)/test_options.c $(LAUNCHER)/options.c
+test_launcher_qemu_args_SRCS := $(LAUNCHER_TEST)/test_qemu_args.c \
+	$(addprefix $(LAUNCHER)/,qemu_args.c args.c vgpu_query.c vm.c)
+test_launcher_frame_SRCS := $(LAUNCHER_TEST)/test_frame.c $(LAUNCHER)/frame.c
+test_launcher_accel_SRCS := $(LAUNCHER_TEST)/test_accel.c $(addprefix $(LAUNCHER)/,accel.c args.c qemu_args.c vm.c)
+test_launcher_options_PKGS := cmocka
+test_launcher_qemu_args_PKGS := cmocka
+test_launcher_frame_PKGS := cmocka
+test_launcher_accel_PKGS := cmocka
+
+# Scripts of `make test`, in their order, and those of `make test-smoke`.
+E2E += tests/e2e/vm_launcher.sh
+SMOKE += tests/e2e/vm_launcher.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what this project needs from the distribution, by name, saying what and why.
 #
-#   install.sh [--list] GROUP...     groups: build gpu vm test fresh lint
+#   install.sh [--list] GROUP...     groups: build gpu vm demo test fresh lint
 #
 # Only what is missing is installed; when nothing is, neither root nor a network is needed. --list only says
 # what is missing. Debian 12 and 13, and Ubuntu with the same names.
@@ -37,6 +37,10 @@ vm    xz-utils            unpacks the guest's kernel modules
 vm    zstd                unpacks the guest's kernel
 vm    util-linux          locks the build folder
 test  procps              looks for processes left behind
+test  jq                  reads the service's JSON
+test  clinfo              shows OpenCL devices
+test  clpeak              measures OpenCL devices
+demo  jq                  reads the service's JSON
 fresh mmdebstrap          makes an empty Debian 13
 fresh git                 clones the sources into it
 lint  clang               the second compiler
@@ -51,12 +55,12 @@ die() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 list_only=
 [ "${1:-}" != --list ] || { list_only=1; shift; }
-[ $# -gt 0 ] || die "name at least one group of: build gpu vm test fresh lint"
+[ $# -gt 0 ] || die "name at least one group of: build gpu vm demo test fresh lint"
 for group in "$@"; do
-	packages | grep -q "^$group " || die "there is no group '$group'; groups: build gpu vm test fresh lint"
+	packages | grep -q "^$group " || die "there is no group '$group'; groups: build gpu vm demo test fresh lint"
 done
 
-command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+command -v apt-get >/dev/null ||
 	die "this is not Debian or Ubuntu (no apt-get); install by hand what '$0' lists, or use Debian 12 or 13"
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
