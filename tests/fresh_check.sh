@@ -17,6 +17,7 @@ passed=0
 failed=0
 root=
 inside_pid=
+# shellcheck disable=SC2317,SC2329  # functions are called by traps and run_step
 # shellcheck source=tools/vm/apt.sh
 . tools/vm/apt.sh
 
@@ -59,22 +60,23 @@ fi
 
 make_root() {
 	local file
-	root=$(mktemp -d "$BUILD/fresh.XXXXXX") || return 1
-	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.sources" || return 1
+	root=$(mktemp -d "$BUILD/fresh.XXXXXX") && chmod 755 "$root" || return 1
+	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.list" || return 1
 	apt-config dump | grep -E '^Acquire::(http|https|ftp|Proxy[A-Za-z-]*)(::| )' >"$root.conf" || :
 	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates \
-		--aptopt="$root.conf" "$GUEST_SUITE" "$root" "$root.sources" || { rm -f "$root.sources" "$root.conf"; return 1; }
+		--aptopt="$root.conf" "$GUEST_SUITE" "$root" "$root.list" || { rm -f "$root.list" "$root.conf"; return 1; }
 	# A mirror list is a file of this machine.
-	for file in $(grep -o 'mirror+file:[^ ]*' "$root.sources" | sed 's/^mirror+file://' | sort -u); do
+	grep -o 'mirror+file:[^ ]*' "$root.list" | sed 's/^mirror+file://' | sort -u | while read -r file; do
 		mkdir -p "$root$(dirname "$file")" && cp "$file" "$root$file"
 	done
-	rm -f "$root.sources" "$root.conf"
+	rm -f "$root.list" "$root.conf"
 	cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
 	cp /etc/hosts "$root/etc/hosts"
 	git -c safe.directory='*' clone --quiet --no-local . "$root/src"
 }
 
 # Runs in the new namespaces as their first process; $1 is the root, the rest a command.
+# shellcheck disable=SC2016  # the shell inside expands it
 inside='
 set -e
 root=$1; shift
@@ -100,7 +102,7 @@ enter() { # COMMAND...: in the fresh root
 	wait "$inside_pid"
 	local status=$?
 	inside_pid=
-	return $status
+	return "$status"
 }
 
 run_step() { # WHAT COMMAND...
@@ -111,7 +113,7 @@ run_step() { # WHAT COMMAND...
 	status=$?
 	sleep 0.2 # the last lines pass through sed
 	result "$what" "$status" $((SECONDS - from))
-	return $status
+	return "$status"
 }
 
 from=$SECONDS
