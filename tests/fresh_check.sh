@@ -63,7 +63,7 @@ make_root() {
 	root=$(mktemp -d "$BUILD/fresh.XXXXXX") && chmod 755 "$root" || return 1
 	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.list" || return 1
 	apt-config dump | grep -E '^Acquire::(http|https|ftp|Proxy[A-Za-z-]*)(::| )' >"$root.conf" || :
-	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates \
+	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates,mount \
 		--aptopt="$root.conf" "$GUEST_SUITE" "$root" "$root.list" || { rm -f "$root.list" "$root.conf"; return 1; }
 	# A mirror list is a file of this machine.
 	grep -o 'mirror+file:[^ ]*' "$root.list" | sed 's/^mirror+file://' | sort -u | while read -r file; do
