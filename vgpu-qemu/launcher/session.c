@@ -171,6 +171,7 @@ static int next_wait_ms(struct session *session)
 
 	if (timeout > 0) {
 		if (passed >= timeout) {
+			session->ended = false; /* as a signal does, below */
 			session_finish(session, SESSION_TIMED_OUT, 0, "stopped after %u s", session->config->timeout_s);
 			return 0;
 		}

@@ -250,8 +250,10 @@ static int run(const struct options *options, const struct places *places, int s
 	}
 	r = choose_accel(options, places, signals_fd, &config.kvm);
 	if (r < 0) {
-		if (r == -EINTR)
-			status = die_of(SIGTERM);
+		struct signalfd_siginfo info;
+
+		if (r == -EINTR && read(signals_fd, &info, sizeof(info)) == sizeof(info))
+			status = die_of((int)info.ssi_signo);
 		goto out;
 	}
 	session.initrd_fd = initrd_create(&initrds, &options->files, options->command, error, sizeof(error));
