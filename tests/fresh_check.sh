@@ -7,10 +7,11 @@
 # whatever happens, nothing stays mounted or running; the root becomes the namespace's root by pivot_root, because
 # in a chroot no user namespace can be made, and the engines' jail wants one.
 #
-# FRESH_STEPS ("demo warm smoke") chooses; FRESH_LIMIT_S (900) bounds each.
+# FRESH_STEPS ("demo warm smoke") chooses; FRESH_LIMIT_S (900) bounds each; FRESH_SUITE=bookworm takes Debian 12.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=$(mkdir -p "${BUILD:-build}" && cd "${BUILD:-build}" && pwd)
+suite=${FRESH_SUITE:-trixie}
 steps=${FRESH_STEPS:-demo warm smoke}
 limit_s=${FRESH_LIMIT_S:-900}
 passed=0
@@ -51,7 +52,7 @@ if [ "$(id -u)" -ne 0 ]; then
 		echo "cannot test here: an empty Debian 13 because making one needs root or sudo"
 		ended
 	fi
-	exec sudo -n env FRESH_AS_ROOT=1 BUILD="$BUILD" FRESH_STEPS="$steps" FRESH_LIMIT_S="$limit_s" "$0"
+	exec sudo -n env FRESH_AS_ROOT=1 BUILD="$BUILD" FRESH_SUITE="$suite" FRESH_STEPS="$steps" FRESH_LIMIT_S="$limit_s" "$0"
 fi
 if ! unshare --mount --pid --fork true 2>/dev/null; then
 	echo "cannot test here: an empty Debian 13 because this container may not make namespaces (unshare fails)"
@@ -61,10 +62,11 @@ fi
 make_root() {
 	local file
 	root=$(mktemp -d "$BUILD/fresh.XXXXXX") && chmod 755 "$root" || return 1
+	GUEST_SUITE=$suite
 	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.list" || return 1
 	apt-config dump | grep -E '^Acquire::(http|https|ftp|Proxy[A-Za-z-]*)(::| )' >"$root.conf" || :
 	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates,mount \
-		--aptopt="$root.conf" "$GUEST_SUITE" "$root" "$root.list" || { rm -f "$root.list" "$root.conf"; return 1; }
+		--aptopt="$root.conf" "$suite" "$root" "$root.list" || { rm -f "$root.list" "$root.conf"; return 1; }
 	# A mirror list is a file of this machine.
 	grep -o 'mirror+file:[^ ]*' "$root.list" | sed 's/^mirror+file://' | sort -u | while read -r file; do
 		mkdir -p "$root$(dirname "$file")" && cp "$file" "$root$file"
@@ -117,9 +119,9 @@ run_step() { # WHAT COMMAND...
 }
 
 from=$SECONDS
-echo "== an empty Debian 13"
+echo "== an empty Debian ($suite)"
 make_root
-result "an empty Debian 13 and a clone of HEAD" $? $((SECONDS - from))
+result "an empty Debian ($suite) and a clone of HEAD" $? $((SECONDS - from))
 if [ "$failed" -eq 0 ]; then
 	for step in $steps; do
 		case $step in
