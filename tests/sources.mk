@@ -22,3 +22,20 @@ test_bench_path_SRCS := tests/benchmarks/test_path.c $(BENCH_PATH_SRCS) $(BENCH_
 test_bench_kernels_SRCS := tests/benchmarks/test_kernels.c $(BENCH_SET_SRCS)
 $(foreach t,test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels, \
 	$(eval $(t)_PKGS := OpenCL cmocka) $(eval $(t)_LIBS := -lm))
+# vgpu-qemu/launcher: vgpu-run.
+TESTS += test_launcher_options test_launcher_qemu_args test_launcher_frame test_launcher_accel
+LAUNCHER_TEST := tests/vgpu-qemu/launcher
+LAUNCHER := vgpu-qemu/launcher
+test_launcher_options_SRCS := $(LAUNCHER_TEST)/test_options.c $(LAUNCHER)/options.c
+test_launcher_qemu_args_SRCS := $(LAUNCHER_TEST)/test_qemu_args.c \
+	$(addprefix $(LAUNCHER)/,qemu_args.c args.c vgpu_query.c vm.c)
+test_launcher_frame_SRCS := $(LAUNCHER_TEST)/test_frame.c $(LAUNCHER)/frame.c
+test_launcher_accel_SRCS := $(LAUNCHER_TEST)/test_accel.c $(addprefix $(LAUNCHER)/,accel.c args.c qemu_args.c vm.c)
+test_launcher_options_PKGS := cmocka
+test_launcher_qemu_args_PKGS := cmocka
+test_launcher_frame_PKGS := cmocka
+test_launcher_accel_PKGS := cmocka
+
+# Scripts of `make test`, in their order, and those of `make test-smoke`.
+E2E += tests/e2e/vm_launcher.sh
+SMOKE += tests/e2e/vm_launcher.sh
