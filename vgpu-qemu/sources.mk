@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: MIT
+
+# The virtio-gpu device: everything of vgpu-device but its transport and queues.
+VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c blobs.c guest_blob.c \
+	engine_channel.c pending.c aperture.c audit.c ledger.c resource_table.c)
