@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: MIT
+
+# vgpu-qemu/virtio_gpu, against fakes of what it stands on.
+VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
+
+TESTS += test_virtio_gpu_control
+test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
+test_virtio_gpu_control_PKGS := cmocka

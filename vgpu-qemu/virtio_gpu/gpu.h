@@ -101,6 +101,8 @@ struct virtio_gpu {
 	uint64_t strike_quiet_until_ns;
 	uint64_t unstruck_bytes;
 
+	uint64_t say_quiet_until_ns;	/* of warnings a guest can provoke at will */
+
 	uint32_t capset_bytes;
 	uint8_t capset[WIRE_CAPSET_MAX_BYTES];
 	uint8_t response[GPU_RESPONSE_BYTES_MAX];
