@@ -39,3 +39,10 @@ test_launcher_accel_PKGS := cmocka
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/e2e/vm_launcher.sh
 SMOKE += tests/e2e/vm_launcher.sh
+
+# vgpu-qemu/virtio_gpu, against fakes of what it stands on.
+VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
+
+TESTS += test_virtio_gpu_control
+test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
+test_virtio_gpu_control_PKGS := cmocka
