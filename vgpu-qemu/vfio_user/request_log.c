@@ -22,7 +22,7 @@ struct vfio_user_connection {
 	struct request_log_wiring wiring;
 	struct request_log *log;
 	bool ended;
-	uint8_t buffer[REQUEST_MAX_BYTES];
+	uint8_t buffer[REQUEST_MAX_BYTES + 1];	/* one more: see receive */
 };
 
 int vfio_user_connection_create(const struct request_log_wiring *wiring, struct vfio_user_connection **ret_connection)
@@ -135,7 +135,15 @@ static void log_message(struct vfio_user_connection *connection, uint32_t bytes,
 	TEST_POINT("logged");
 }
 
-/* 1: a message was logged. 0: none is there. -EPIPE. */
+/*
+ * 1: a message was logged. 0: none is there. -EPIPE.
+ *
+ * Whose descriptors? A peek goes on over the messages that wait until it has passed one with descriptors, and stops
+ * behind that one (Linux af_unix: a sendmsg's descriptors travel with its last bytes, and even a peek of exactly one
+ * message's length picks up those of the next). So the first peek has no room for descriptors, and CTRUNC says that it
+ * met some; they are this message's only if the peek stopped exactly at its end. The buffer is longer than any
+ * message, so that running out of room never looks like that.
+ */
 static int receive(struct vfio_user_connection *connection)
 {
 	struct iovec iov = {.iov_base = connection->buffer, .iov_len = sizeof(connection->buffer)};
@@ -145,7 +153,6 @@ static int receive(struct vfio_user_connection *connection)
 	unsigned fd_count = 0;
 	bool too_many = false;
 	int refused_errno = 0;
-	/* Without room for descriptors none is duplicated; CTRUNC says whether there are some. */
 	ssize_t got = recvmsg(connection->wiring.socket, &peek, MSG_PEEK | MSG_DONTWAIT);
 
 	if (got < 0)
@@ -159,17 +166,15 @@ static int receive(struct vfio_user_connection *connection)
 		return end(connection, "a message shorter than its header (garbage on the socket?)");
 	if (header.message_size > REQUEST_MAX_BYTES)
 		return end(connection, "a message longer than 8192 bytes (garbage on the socket, or more than max_data_xfer_size)");
-	if ((size_t)got < header.message_size || peek.msg_flags & MSG_CTRUNC) {
+	if ((size_t)got < header.message_size) {
 		if ((uint32_t)pending_bytes(connection->wiring.socket, SIOCINQ) < header.message_size)
 			return incomplete(connection);
+		return end(connection, "a message sent in parts around its descriptors; it must be one sendmsg");
+	}
+	if ((size_t)got == header.message_size && peek.msg_flags & MSG_CTRUNC) {
 		got = peek_with_fds(connection, header.message_size, fds, &fd_count, &too_many);
-		if (got < 0)
-			return got == -EAGAIN || got == -EINTR ? 0 : ended(connection);
-		if ((size_t)got < header.message_size) {
-			for (unsigned i = 0; i < fd_count; i++)
-				close(fds[i]);
-			return end(connection, "a message sent in parts around its descriptors; it must be one sendmsg");
-		}
+		if (got != (ssize_t)header.message_size)
+			return end(connection, "a message vanished from the socket between two looks at it");
 	}
 	if ((header.flags & VFIO_USER_FLAGS_TYPE) != VFIO_USER_FLAGS_COMMAND) {
 		log_warning("a vfio-user message of type %u from the client, which sends commands only: refused",
