@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
+
+# The virtio-gpu device: everything of vgpu-device but its transport and queues.
+VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c blobs.c guest_blob.c \
+	engine_channel.c pending.c aperture.c audit.c ledger.c resource_table.c)
+
+# The device process: its transport and queues, and all together.
 VGPU_DEVICE_SRCS := vgpu-qemu/main/device.c vgpu-qemu/device.c vgpu-qemu/state_page.c vgpu-qemu/keeper_link.c \
 	vgpu-qemu/vfio_user/request_log.c vgpu-qemu/vfio_user/dispatch.c vgpu-qemu/dma.c vgpu-qemu/pci.c \
 	vgpu-qemu/msix.c vgpu-qemu/virtio_pci.c vgpu-qemu/virtqueue.c mdev/log/log.c mdev/ipc/seqpacket.c
-VGPU_GPU_SRCS ?=
 
 PROGRAMS += vgpu-device
-vgpu-device_SRCS := $(VGPU_DEVICE_SRCS) $(VGPU_GPU_SRCS)
+vgpu-device_SRCS := $(VGPU_DEVICE_SRCS) $(VIRTIO_GPU_SRCS)
 vgpu-device_PKGS := jansson
 
 # The same sources built another way, objects in a folder of their own: folder and program, defines, sources, variant.
