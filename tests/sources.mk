@@ -47,3 +47,8 @@ TESTS += test_virtio_gpu_control
 test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
 test_virtio_gpu_control_PKGS := cmocka
 include tests/vgpu-qemu/sources.mk
+
+# ---- engine -------------------------------------------------------------------------------------
+TESTS += test_engine
+test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_PKGS := cmocka
