@@ -82,7 +82,7 @@ struct fake_device {
 	atomic_uint notify_us;
 };
 
-static void complain(struct fake_device *device, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) complain(struct fake_device *device, const char *format, ...)
 {
 	va_list args;
 
