@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: MIT
+SHIM_DIRECT_SRCS := $(addprefix shim/transport/direct/,vfio_user_client.c arena.c pci.c virtio.c queue.c \
+	aperture.c gpu.c connection.c direct.c)
+SHIM_TRANSPORT_SRCS := shim/transport/transport.c shim/transport/drm.c shim/transport/capset.c \
+	shim/transport/fork_guard.c $(SHIM_DIRECT_SRCS)
+SHIM_TRANSPORT_PKGS := libdrm
+
+TESTS += test_shim_capset test_shim_aperture test_shim_direct
+test_shim_capset_SRCS := tests/shim/transport/test_capset.c shim/transport/capset.c
+test_shim_capset_PKGS := cmocka
+test_shim_aperture_SRCS := tests/shim/transport/test_aperture.c shim/transport/direct/aperture.c
+test_shim_aperture_PKGS := cmocka
+test_shim_direct_SRCS := tests/shim/transport/test_direct.c tests/shim/transport/fake_device.c $(SHIM_TRANSPORT_SRCS)
+test_shim_direct_PKGS := cmocka $(SHIM_TRANSPORT_PKGS)
