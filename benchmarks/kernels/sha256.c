@@ -128,7 +128,7 @@ const struct bench_kernel bench_sha256 = {
 	.summary = "SHA-256 over many nonces, one message block each",
 	.unit = "MH/s",
 	.params = {
-		{ "items", "work items", { 1024, 8192, 1 << 20 }, 1, 1 << 22 },
+		{ "items", "work items", { 1024, 4096, 1 << 20 }, 1, 1 << 22 },
 		{ "rounds", "nonces that each item tries", { 16, 16, 16 }, 1, 256 },
 	},
 	.setup = setup,

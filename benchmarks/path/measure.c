@@ -16,8 +16,8 @@
 #define ASYNC_BATCH 1000
 #define THROUGHPUT_COUNT 100000
 #define THROUGHPUT_FLUSH 1000
-#define TRANSFER_BYTES_TOTAL ((size_t)256 << 20)
-#define TRANSFERS_MIN 5
+#define TRANSFER_BYTES_TOTAL ((size_t)128 << 20)
+#define TRANSFERS_MIN 3
 #define TRANSFERS_MAX 200
 
 static const char empty_source[] = "__kernel void empty(void) { }\n";
