@@ -54,6 +54,7 @@ fresh-check:
 	@packaging/deps/install.sh vm fresh
 	@$(SETUP_ENV) tests/fresh_check.sh
 
-bench-path: deps
+bench-path:
+	@packaging/deps/install.sh build gpu demo
 	@+$(MAKE) --no-print-directory $(JOBS) all
-	@$(SETUP_ENV) benchmarks/bench_path.sh
+	@$(SETUP_ENV) tools/bench_path.sh

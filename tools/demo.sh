@@ -21,36 +21,20 @@ work=$(mktemp -d /tmp/vgpu-demo-XXXXXX) || exit 1
 mkdir -p "$XDG_CACHE_HOME"
 export VGPU_DOWNLOADS=$work/downloads
 : >"$VGPU_DOWNLOADS"
-service_pid=
+# shellcheck source=tools/private_service.sh
+. tools/private_service.sh
 vm_pids=()
 setup_pid=
 
 seconds() { cut -d' ' -f1 /proc/uptime; }
 minus() { awk "BEGIN { printf \"%.1f\", $1 - $2 }"; }
-admin() { "$BUILD/bin/vgpu-admin" --socket "$work/vgpud.sock" "$@"; }
-
-# Ends a process of ours: asks it, then, after SECONDS, makes it.
-end_process() { # PID SECONDS
-	local n
-	kill "$1" 2>/dev/null || return 0
-	for ((n = 0; n < $2 * 20; n++)); do
-		kill -0 "$1" 2>/dev/null || break
-		sleep 0.05
-	done
-	kill -9 "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
-	return 0
-}
-
+# shellcheck disable=SC2317,SC2329  # called by the trap
 stop_all() {
 	local pid
 	trap - EXIT
 	[ -z "$setup_pid" ] || end_process "$setup_pid" 5
 	for pid in "${vm_pids[@]}"; do end_process "$pid" 5; done
-	if [ -n "$service_pid" ]; then
-		admin service stop --vgpus --yes >/dev/null 2>&1
-		end_process "$service_pid" 10
-	fi
+	service_stop
 	rm -rf "$work"
 }
 trap stop_all EXIT
@@ -96,19 +80,8 @@ work_start=$(seconds)
 downloads_s=$(awk '{ s += $1 } END { printf "%.1f", s }' "$VGPU_DOWNLOADS")
 
 echo "== service"
-"$BUILD/bin/vgpud" --state-dir "$work/state" --runtime-dir "$work/run" --socket "$work/vgpud.sock" \
-	>"$work/vgpud.log" 2>&1 &
-service_pid=$!
-for ((n = 0; ; n++)); do
-	admin ping >/dev/null 2>&1 && break
-	if ! kill -0 "$service_pid" 2>/dev/null || [ $n -ge 200 ]; then
-		tail -n 20 "$work/vgpud.log" >&2
-		fail "the service did not start (its log is above)"
-	fi
-	sleep 0.05
-done
-profile=$(admin profile list --json | jq -er '(if type == "array" then . else .profiles end)[0].name') ||
-	fail "the service offers no profile"
+service_start || exit 1
+profile=$(service_profile) || fail "the service offers no profile"
 for name in "${names[@]}"; do
 	id=$(admin vgpu create --profile "$profile" --name "$name") || fail "vGPU $name could not be created"
 	echo "   vGPU $name: profile $profile, $id"

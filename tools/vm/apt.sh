@@ -53,6 +53,9 @@ apt_sources() {
 	case $signed in
 	/*) [ "$signed" = "$keys" ] || keys="$keys,$signed" ;;
 	esac
+	# apt ends every address with a slash; a mirror list is a file's name.
+	case $main in mirror*) main=${main%/} ;; esac
+	case $security in mirror*) security=${security%/} ;; esac
 	for name in "$GUEST_SUITE" "$GUEST_SUITE-updates" "$GUEST_SUITE-backports"; do
 		echo "deb [arch=amd64 signed-by=$keys] $main $name main"
 	done
@@ -117,15 +120,16 @@ note_download() {
 }
 
 # apt_tree FOLDER SUITE PACKAGE...: unpacks the packages and what they depend on into FOLDER, which must
-# not exist. SUITE is the one preferred over the others, for example backports. Writes
-# FOLDER/packages.list (name, version).
+# not exist. SUITE is preferred over the others; "-" leaves the choice to apt, which takes the newest
+# version but none from backports. Writes FOLDER/packages.list (name, version).
 apt_tree() {
 	tree=$1; suite=$2; shift 2
+	[ "$suite" = - ] || set -- -t "$suite" "$@"
 	from=$(uptime_s)
 	apt_update
 	# apt names only what is not yet in archives/, and the list below must be whole.
 	rm -f "$apt"/archives/*.deb
-	apt_private --print-uris -y -t "$suite" install "$@" >"$tree.uris" 2>"$tree.err" || {
+	apt_private --print-uris -y install "$@" >"$tree.uris" 2>"$tree.err" || {
 		cat "$tree.err" >&2; rm -f "$tree.uris" "$tree.err"
 		die "the archive cannot satisfy: $*"
 	}
@@ -133,7 +137,7 @@ apt_tree() {
 	count=$(grep -c "^'" "$tree.uris") || die "apt found nothing to fetch for: $*"
 	bytes=$(awk '{ s += $3 } END { printf "%d", s / 1000000 }' "$tree.uris")
 	say "fetching $count packages ($bytes MB)"
-	apt_private -y -t "$suite" --download-only install "$@" >"$apt/install.log" 2>&1 || {
+	apt_private -y --download-only install "$@" >"$apt/install.log" 2>&1 || {
 		sed 's/^/  /' "$apt/install.log" >&2; rm -f "$tree.uris"
 		die "download failed (output above)"
 	}

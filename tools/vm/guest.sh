@@ -96,7 +96,7 @@ make_base() {
 	trap 'exit 130' INT TERM HUP
 	say "making the guest from Debian 13's kernel and packages"
 	# shellcheck disable=SC2086  # a list of names
-	apt_tree "$new/root" "$GUEST_SUITE-security" $PACKAGES
+	apt_tree "$new/root" - $PACKAGES
 	make_initrd "$new/root" "$new/init"
 	pack "$new/init" "$new/initrd.img"
 	cp "$new"/root/boot/vmlinuz-* "$new/vmlinuz"
