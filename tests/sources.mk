@@ -6,3 +6,6 @@ VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c t
 TESTS += test_virtio_gpu_control
 test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
 test_virtio_gpu_control_PKGS := cmocka
+TESTS += test_virtio_gpu_engines
+test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c
+test_virtio_gpu_engines_PKGS := cmocka
