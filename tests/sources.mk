@@ -9,3 +9,6 @@ test_virtio_gpu_control_PKGS := cmocka
 TESTS += test_virtio_gpu_engines
 test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c
 test_virtio_gpu_engines_PKGS := cmocka
+TESTS += test_virtio_gpu_memory
+test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
+test_virtio_gpu_memory_PKGS := cmocka
