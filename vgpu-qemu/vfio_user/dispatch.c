@@ -114,6 +114,9 @@ static int get_irq_info(struct device *device, const struct request *request, st
 	memcpy(&info, request->payload, sizeof(info));
 	if (info.argsz < sizeof(info) || info.index >= IRQ_COUNT)
 		return -EINVAL;
+	/* QEMU warns its user about a device whose error interrupt exists but has no vector. */
+	if (info.index == VFIO_PCI_ERR_IRQ_INDEX)
+		return -EINVAL;
 	info.argsz = sizeof(info);
 	info.flags = info.index == VFIO_PCI_MSIX_IRQ_INDEX ? VFIO_IRQ_INFO_EVENTFD : 0;
 	info.count = info.index == VFIO_PCI_MSIX_IRQ_INDEX ? MSIX_VECTOR_COUNT : 0;
