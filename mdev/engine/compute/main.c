@@ -185,7 +185,7 @@ static int run_engine(struct arguments *a, char **argv)
 	const struct jail_settings jail = {
 		.icd = config.icd,
 		.scratch = scratch,
-		.memory_limit_bytes = config.memory_limit_bytes ? config.memory_limit_bytes + config.vram_bytes : 0,
+		.memory_limit_bytes = config.memory_limit_bytes,
 		.keep_fds = fds,
 		.keep_fd_count = sizeof(fds) / sizeof(fds[0]),
 	};
