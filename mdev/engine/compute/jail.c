@@ -34,6 +34,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mdev/engine/compute/jail_stages.h"
@@ -211,6 +212,38 @@ static int make_scratch(const struct jail_settings *settings)
 	return mkdir(settings->scratch, 0700) && errno != EEXIST ? -errno : 0;
 }
 
+/*
+ * A child that stays outside, with the privileges of now: it removes the scratch folder on the host again once
+ * told that the private one stands. Its pipe's end is the other answer.
+ */
+static int start_remover(const char *scratch, pid_t *ret_child)
+{
+	int ends[2];
+	char told;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	*ret_child = fork();
+	if (!*ret_child) {
+		close(ends[1]);
+		if (read(ends[0], &told, 1) == 1)
+			jail_leave_nothing(scratch);
+		_exit(0);
+	}
+	close(ends[0]);
+	return ends[1];
+}
+
+static void end_remover(int pipe_end, pid_t child, bool remove_it)
+{
+	if (remove_it && pipe_end >= 0 && write(pipe_end, "r", 1) < 0)
+		log_debug("the scratch folder on the host stays: %s", strerror(errno));
+	if (pipe_end >= 0)
+		close(pipe_end);
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 /* Stages 2 and 3, in the order that this process's privileges allow. */
 static int enter_namespaces(const struct jail_settings *settings, struct missing *missing, bool *ret_own_identity)
 {
@@ -219,6 +252,8 @@ static int enter_namespaces(const struct jail_settings *settings, struct missing
 
 	/* Made while we may, used if the private root does not come about. As root it is handed over below. */
 	int scratch_made = make_scratch(settings);
+	pid_t remover = -1;
+	int remover_pipe = scratch_made ? -1 : start_remover(settings->scratch, &remover);
 	if (root && with_user) {
 		uid_t id = IDENTITY_BASE + (uid_t)getpid();
 		if (!scratch_made && chown(settings->scratch, id, id))
@@ -239,9 +274,10 @@ static int enter_namespaces(const struct jail_settings *settings, struct missing
 		r = -EPERM;
 	}
 	bool private_scratch = !r;
+	end_remover(remover_pipe, remover, private_scratch);
 	if (root && !with_user) {
 		uid_t id = IDENTITY_BASE + (uid_t)getpid();
-		int chowned = chown(settings->scratch, id, id) ? -errno : 0;
+		int chowned = private_scratch || !chown(settings->scratch, id, id) ? 0 : -errno;
 		int d = chowned ? chowned : drop_root();
 		dropped = !d;
 		if (d)
