@@ -50,7 +50,8 @@ include tests/vgpu-qemu/sources.mk
 
 # ---- engine -------------------------------------------------------------------------------------
 TESTS += test_engine
-test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engine.c \
+	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 TESTS += test_virtio_gpu_engines
 test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c

@@ -9,9 +9,9 @@
 
 struct jail_settings {
 	const char *icd;		/* must stay readable, and the library it names */
-	const char *scratch;		/* a folder of this engine's own, made here; it is the only place it can write */
-	uint64_t memory_limit_bytes;	/* of address space, mapped blobs included; 0 = none */
-	const int *keep_fds;		/* ascending; all others above 2 are closed */
+	const char *scratch;		/* a folder of this engine's own, made here; the only place it can write */
+	uint64_t memory_limit_bytes;	/* of private memory, the mapped blobs not counted; 0 = none */
+	const int *keep_fds;		/* ascending, above 2; all others above 2 are closed */
 	unsigned keep_fd_count;
 };
 
@@ -19,6 +19,6 @@ struct jail_settings {
  * without its scratch folder is an error: -errno. One thread only. */
 int jail_enter(const struct jail_settings *settings);
 
-/* Removes what the scratch folder holds. */
+/* Removes the scratch folder, as far as the jail lets us: its content always. */
 void jail_leave_nothing(const char *scratch);
 #endif

@@ -139,6 +139,9 @@ static int serve(const struct engine_config *config)
 
 	const struct lease_grant *grant = map_page(ENGINE_FD_GRANT, PROT_READ, LEASE_GRANT_BYTES);
 	struct lease_status *status = map_page(ENGINE_FD_STATUS, PROT_READ | PROT_WRITE, LEASE_STATUS_BYTES);
+	/* A kernel's native code could open a descriptor again, writable, through /proc/self/fd; a mapping it cannot. */
+	close(ENGINE_FD_GRANT);
+	close(ENGINE_FD_STATUS);
 	if (!grant || !status) {
 		log_error("the lease pages cannot be mapped: descriptors %d and %d must be memfds of %u bytes",
 			  ENGINE_FD_GRANT, ENGINE_FD_STATUS, LEASE_GRANT_BYTES);
@@ -185,7 +188,7 @@ static int run_engine(struct arguments *a, char **argv)
 	const struct jail_settings jail = {
 		.icd = config.icd,
 		.scratch = scratch,
-		.memory_limit_bytes = config.memory_limit_bytes ? config.memory_limit_bytes + config.vram_bytes : 0,
+		.memory_limit_bytes = config.memory_limit_bytes,
 		.keep_fds = fds,
 		.keep_fd_count = sizeof(fds) / sizeof(fds[0]),
 	};

@@ -13,6 +13,7 @@
 #include <CL/cl.h>
 #include <cmocka.h>
 
+#include "tests/mdev/engine/bench_engine.h"
 #include "tests/mdev/engine/engine_harness.h"
 
 static const char program_text[] =
@@ -86,8 +87,13 @@ static void vector_add_is_seen_in_the_aperture(void **state)
 	vector_add_on(&(struct harness_options){.devices = "pthread", .strategy = "waiter"});
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "--bench")) {
+		bench_engine();
+		return 0;
+	}
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vector_add_is_seen_in_the_aperture),
 	};
