@@ -12,3 +12,8 @@ test_shim_aperture_SRCS := tests/shim/transport/test_aperture.c shim/transport/d
 test_shim_aperture_PKGS := cmocka
 test_shim_direct_SRCS := tests/shim/transport/test_direct.c tests/shim/transport/fake_device.c $(SHIM_TRANSPORT_SRCS)
 test_shim_direct_PKGS := cmocka $(SHIM_TRANSPORT_PKGS)
+
+TEST_PROGRAMS += hostile_guest
+hostile_guest_SRCS := $(addprefix tests/e2e/hostile/,main.c bystander.c memory.c socket.c commands.c ring.c vanish.c) \
+	tests/direct/raw_client.c $(SHIM_TRANSPORT_SRCS)
+hostile_guest_PKGS := $(SHIM_TRANSPORT_PKGS)
