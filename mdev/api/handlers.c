@@ -36,8 +36,9 @@ static void get_gpu(struct api_call *call, const struct api_request *request)
 {
 	struct refusal refusal;
 	json_t *value = NULL;
+	bool is_done = service_gpu_show(api_call_service(call), request->id, &value, &refusal);
 
-	answer_or_refuse(call, service_gpu_show(api_call_service(call), request->id, &value, &refusal), 200, value, &refusal);
+	answer_or_refuse(call, is_done, 200, value, &refusal);
 }
 
 static void get_profiles(struct api_call *call, const struct api_request *request)
@@ -50,23 +51,26 @@ static void get_profile(struct api_call *call, const struct api_request *request
 {
 	struct refusal refusal;
 	json_t *value = NULL;
+	bool is_done = service_profile_show(api_call_service(call), request->id, &value, &refusal);
 
-	answer_or_refuse(call, service_profile_show(api_call_service(call), request->id, &value, &refusal), 200, value, &refusal);
+	answer_or_refuse(call, is_done, 200, value, &refusal);
 }
 
 static void post_profile(struct api_call *call, const struct api_request *request)
 {
 	struct refusal refusal;
 	json_t *value = NULL;
+	bool is_done = service_profile_create(api_call_service(call), request->body, &value, &refusal);
 
-	answer_or_refuse(call, service_profile_create(api_call_service(call), request->body, &value, &refusal), 201, value, &refusal);
+	answer_or_refuse(call, is_done, 201, value, &refusal);
 }
 
 static void delete_profile(struct api_call *call, const struct api_request *request)
 {
 	struct refusal refusal;
+	bool is_done = service_profile_delete(api_call_service(call), request->id, &refusal);
 
-	answer_or_refuse(call, service_profile_delete(api_call_service(call), request->id, &refusal), 204, NULL, &refusal);
+	answer_or_refuse(call, is_done, 204, NULL, &refusal);
 }
 
 static void get_vgpus(struct api_call *call, const struct api_request *request)
@@ -79,8 +83,9 @@ static void get_vgpu(struct api_call *call, const struct api_request *request)
 {
 	struct refusal refusal;
 	json_t *value = NULL;
+	bool is_done = service_vgpu_show(api_call_service(call), request->id, &value, &refusal);
 
-	answer_or_refuse(call, service_vgpu_show(api_call_service(call), request->id, &value, &refusal), 200, value, &refusal);
+	answer_or_refuse(call, is_done, 200, value, &refusal);
 }
 
 static void on_created(const json_t *result, const struct refusal *refusal, void *data)
@@ -125,7 +130,9 @@ static void replace_device(struct api_call *call, const struct api_request *requ
 		api_refuse(call, &refusal);
 		return;
 	}
-	answer_or_refuse(call, service_vgpu_replace_device(api_call_service(call), request->id, program, &refusal), 202, NULL, &refusal);
+	bool is_done = service_vgpu_replace_device(api_call_service(call), request->id, program, &refusal);
+
+	answer_or_refuse(call, is_done, 202, NULL, &refusal);
 }
 
 static void answer_events(struct api_call *call, uint64_t after)
