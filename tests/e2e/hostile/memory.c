@@ -121,11 +121,11 @@ static void map_badly(struct hostile *hostile)
 	} maps[] = {
 		{"longer than its file", 0x10000000, 1 << 30, 0, fd},
 		{"wrapping round the address space", UINT64_MAX - 4095, 8192, 0, fd},
-		{"of no bytes", 0x20000000, 0, 0, fd},
-		{"not at a page", 0x20000123, 77, 3, fd},
-		{"with an offset beyond its file", 0x30000000, PAGE, 1ull << 40, fd},
-		{"with an offset that overflows", 0x30000000, PAGE, UINT64_MAX - 4095, fd},
-		{"of standard input", 0x40000000, PAGE, 0, 0},
+		{"of no bytes", 0xb0000000, 0, 0, fd},
+		{"not at a page", 0xc0000123, 77, 3, fd},
+		{"with an offset beyond its file", 0x90000000, PAGE, 1ull << 40, fd},
+		{"with an offset that overflows", 0x90000000, PAGE, UINT64_MAX - 4095, fd},
+		{"of standard input", 0xa0000000, PAGE, 0, 0},
 	};
 	for (unsigned i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		err = vfio_user_client_dma_map(raw->client, maps[i].address, maps[i].bytes, maps[i].fd, maps[i].offset);
