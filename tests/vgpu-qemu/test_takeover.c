@@ -129,10 +129,10 @@ static void killed_at_the_same_label_again(void **state)
 
 		snprintf(kill_at, sizeof(kill_at), "%s:2", early[l]);
 		rig->kill_at = kill_at;
-		rig->kill_starts = 20;
+		rig->kill_starts = 10;
 		rig_start(rig);
 		session(rig, 4);
-		assert_int_equal(rig->starts, 21);
+		assert_int_equal(rig->starts, 11);
 		rig_destroy(rig);
 	}
 }
