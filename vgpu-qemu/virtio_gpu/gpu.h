@@ -14,6 +14,7 @@
 #define VGPU_QEMU_VIRTIO_GPU_GPU_H
 
 #include <linux/virtio_gpu.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -105,7 +106,7 @@ struct virtio_gpu {
 
 	uint32_t capset_bytes;
 	uint8_t capset[WIRE_CAPSET_MAX_BYTES];
-	uint8_t response[GPU_RESPONSE_BYTES_MAX];
+	alignas(uint64_t) uint8_t response[GPU_RESPONSE_BYTES_MAX];
 };
 
 /* What low 32 bits of an epoll event's data say: kind, generation, context slot. */

@@ -34,6 +34,7 @@ struct virtqueue {
 	unsigned completions[VIRTQUEUE_SIZE_MAX];
 	uint32_t written[VIRTQUEUE_SIZE_MAX];
 	unsigned ignored;
+	bool offered_twice[VIRTQUEUE_SIZE_MAX];	/* while outstanding, by a hostile guest */
 	uint64_t serial;
 };
 
