@@ -39,7 +39,7 @@ struct engine_channel {
 	bool ring_told;
 	bool charged_owed;		/* a CHARGE waits for its answer */
 	bool full;			/* EPOLLOUT is asked for */
-	int fd;				/* borrowed from the keeper link, as the others */
+	int fd;				/* duplicates of the keeper link's; valid while attached */
 	int doorbell_fd;
 	int completion_fd;
 	uint32_t generation;		/* of the attachment: an event of an earlier one is ignored */

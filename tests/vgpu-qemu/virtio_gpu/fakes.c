@@ -223,6 +223,7 @@ void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t 
 			rig->keeper.fd[kind][i] = -1;
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
 		rig->keeper.engine[i] = (struct fake_engine){.channel = -1, .doorbell = -1, .completion = -1};
+	memset(rig->keeper.kept, 0xff, sizeof(rig->keeper.kept));
 	rig->wiring = (struct virtio_gpu_wiring){
 		.state = map_shared(sizeof(struct gpu_state)),
 		.memory = &rig->memory,
@@ -269,6 +270,8 @@ void rig_end(struct rig *rig)
 			if (rig->keeper.fd[kind][i] >= 0)
 				close(rig->keeper.fd[kind][i]);
 		close_engine(rig, i);
+		if (rig->keeper.kept[i] >= 0)
+			close(rig->keeper.kept[i]);
 	}
 	munmap(rig->wiring.state, sizeof(struct gpu_state));
 	close(rig->wiring.aperture_fd);
@@ -525,6 +528,9 @@ void rig_engine_start(struct rig *rig, uint32_t slot)
 	};
 	REQUIRE(fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0);
 	rig->keeper.start_wanted[slot] = false;
+	if (rig->keeper.kept[slot] >= 0)
+		close(rig->keeper.kept[slot]);
+	rig->keeper.kept[slot] = dup(pair[0]);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, slot), pair[0]);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_DOORBELL, slot), doorbell);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_COMPLETION, slot), completion);
@@ -536,6 +542,9 @@ void rig_engine_die(struct rig *rig, uint32_t slot, int64_t status)
 	close_engine(rig, slot);
 	rig->keeper.kill_wanted[slot] = false;
 	rig->keeper.start_wanted[slot] = false;
+	/* As keeper_link.c does: its table forgets first. */
+	for (uint32_t kind = KEEPER_FD_ENGINE_CHANNEL; kind <= KEEPER_FD_ENGINE_COMPLETION; kind++)
+		keeper_link_drop(&rig->keeper, KEEPER_TAG(kind, slot));
 	virtio_gpu_engine_died(rig->gpu, slot, status);
 }
 

@@ -115,6 +115,29 @@ static void with_completion_on_the_way(struct rig *rig)
 	rig_engine_complete(rig, rig_slot_of(rig, 1));
 }
 
+static void with_used_slot(struct rig *rig)
+{
+	with_mapped_blob(rig);
+	assert_int_equal(rig_unref(rig, 0, 1), OK);
+}
+
+/* The engine has not read for so long that nothing more fits in. */
+static void with_full_channel(struct rig *rig)
+{
+	with_engine(rig);
+	for (uint32_t i = 0; i < 2000; i++) {
+		assert_int_equal(rig_blob_create(rig, 1, 5000 + i, MEMORY(5000 + i), 4096), OK);
+		if (!rig_map(rig, 20, 5000 + i, 3 * AT + i * 4096))
+			return;
+	}
+	fail_msg("the channel takes everything");
+}
+
+static void read_channel(struct rig *rig)
+{
+	rig_engine_drain(rig, 0);
+}
+
 static void context_create(struct rig *rig) { rig_context_create(rig, 1); }
 static void context_destroy(struct rig *rig) { rig_context_destroy(rig, 1); }
 static void blob_create(struct rig *rig) { rig_blob_create(rig, 1, 9, MEMORY(9), BYTES); }
@@ -183,33 +206,36 @@ struct row {
 	const char *name;
 	void (*prepare)(struct rig *rig);
 	void (*act)(struct rig *rig);
+	void (*between)(struct rig *rig);	/* what goes on while there is no device process; NULL: nothing */
 	bool event;		/* comes again by itself; else the queue shows its element again */
 	bool may_answer_early;	/* a WAKE shown again is answered: "look again" */
 };
 
 static const struct row rows[] = {
-	{"CTX_CREATE", with_nothing, context_create, false, false},
-	{"CTX_DESTROY, no engine", with_mapped_blob, context_destroy, false, false},
-	{"CTX_DESTROY, engine, WAKE pending", with_unref_and_wake, context_destroy, false, false},
-	{"CREATE_BLOB", with_engine, blob_create, false, false},
-	{"CREATE_BLOB, ring", with_context, ring_create, false, false},
-	{"CREATE_BLOB, guest memory", with_nothing, guest_blob, false, false},
-	{"MAP_BLOB", with_engine, map_blob, false, false},
-	{"UNMAP_BLOB, no engine", with_mapped_blob, unmap_blob, false, false},
-	{"UNMAP_BLOB", with_engine, unmap_blob, false, false},
-	{"UNREF, no engine", with_mapped_blob, unref, false, false},
-	{"UNREF", with_engine, unref, false, false},
-	{"ATTACH", with_mapped_blob, attach, false, false},
-	{"SETUP", with_ring, setup, false, false},
-	{"WAKE", with_engine, wake, false, true},
-	{"WAKE after WAKE", with_wake, wake, false, true},
-	{"completion", with_completion_on_the_way, events, true, false},
-	{"RELEASED", with_released_on_the_way, events, true, false},
-	{"CHARGE", with_charge_on_the_way, events, true, false},
-	{"FAULT", with_fault_on_the_way, events, true, false},
-	{"death", with_unref_and_wake, death, true, false},
-	{"death of a destroyed one", with_destroyed, death, true, false},
-	{"reset", with_unref_and_wake, reset, true, false},
+	{"CTX_CREATE", with_nothing, context_create, NULL, false, false},
+	{"CTX_DESTROY, no engine", with_mapped_blob, context_destroy, NULL, false, false},
+	{"CTX_DESTROY, engine, WAKE pending", with_unref_and_wake, context_destroy, NULL, false, false},
+	{"CREATE_BLOB", with_engine, blob_create, NULL, false, false},
+	{"CREATE_BLOB, ring", with_context, ring_create, NULL, false, false},
+	{"CREATE_BLOB, guest memory", with_nothing, guest_blob, NULL, false, false},
+	{"MAP_BLOB", with_engine, map_blob, NULL, false, false},
+	{"MAP_BLOB, channel full", with_full_channel, map_blob, read_channel, false, false},
+	{"CREATE_BLOB, a slot used before", with_used_slot, blob_create, NULL, false, false},
+	{"UNMAP_BLOB, no engine", with_mapped_blob, unmap_blob, NULL, false, false},
+	{"UNMAP_BLOB", with_engine, unmap_blob, NULL, false, false},
+	{"UNREF, no engine", with_mapped_blob, unref, NULL, false, false},
+	{"UNREF", with_engine, unref, NULL, false, false},
+	{"ATTACH", with_mapped_blob, attach, NULL, false, false},
+	{"SETUP", with_ring, setup, NULL, false, false},
+	{"WAKE", with_engine, wake, NULL, false, true},
+	{"WAKE after WAKE", with_wake, wake, NULL, false, true},
+	{"completion", with_completion_on_the_way, events, NULL, true, false},
+	{"RELEASED", with_released_on_the_way, events, NULL, true, false},
+	{"CHARGE", with_charge_on_the_way, events, NULL, true, false},
+	{"FAULT", with_fault_on_the_way, events, NULL, true, false},
+	{"death", with_unref_and_wake, death, NULL, true, false},
+	{"death of a destroyed one", with_destroyed, death, NULL, true, false},
+	{"reset", with_unref_and_wake, reset, NULL, true, false},
 };
 
 /* ---- killing ------------------------------------------------------------------------------------------------ */
@@ -371,6 +397,16 @@ static void compare(const struct row *row, unsigned at, struct rig *rig, struct 
 #undef SAME
 }
 
+/* Until nothing more happens; an engine that reads at all reads on. */
+static void go_on(const struct row *row, struct rig *rig)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (row->between)
+			row->between(rig);
+		rig_run(rig, 0);
+	}
+}
+
 static void survives(const struct row *row)
 {
 	static unsigned steps[20000];
@@ -380,7 +416,7 @@ static void survives(const struct row *row)
 
 	/* The events that follow anyway (a timer that is due) belong to both. */
 	row->act(reference);
-	rig_run(reference, 0);
+	go_on(row, reference);
 	assert_true(count > 0);
 	for (unsigned i = 0; i < count; i++) {
 		struct rig *rig = new_rig(row);
@@ -390,16 +426,18 @@ static void survives(const struct row *row)
 		for (unsigned s = 0; s < steps[i]; s++)
 			assert_true(step(pid));
 		kill_child(rig, pid);
+		if (row->between)
+			row->between(rig);
 		rig_take_over(rig);
 		if (row->event)
 			row->act(rig);
 		else
 			assert_true(rig_replay(rig, &verdict));
-		rig_run(rig, 0);
+		go_on(row, rig);
 		compare(row, steps[i], rig, reference);
 		/* And once more, by a process killed with nothing in hand. */
 		rig_take_over(rig);
-		rig_run(rig, 0);
+		go_on(row, rig);
 		compare(row, steps[i], rig, reference);
 		free_rig(rig);
 	}
