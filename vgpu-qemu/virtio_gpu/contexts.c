@@ -21,6 +21,17 @@ static struct gpu_context *context_at(struct virtio_gpu *gpu, uint32_t context)
 	return &gpu->state->context[context];
 }
 
+/* What a guest can provoke as often as it likes is said once a second. */
+static bool may_say(struct virtio_gpu *gpu)
+{
+	uint64_t now_ns = gpu_now_ns();
+
+	if (now_ns < gpu->say_quiet_until_ns)
+		return false;
+	gpu->say_quiet_until_ns = now_ns + 1000000000ull;
+	return true;
+}
+
 uint32_t context_find(const struct virtio_gpu *gpu, uint32_t id)
 {
 	for (uint32_t i = 0; i < KEEPER_CONTEXT_MAX; i++)
@@ -89,8 +100,9 @@ uint32_t context_create(struct virtio_gpu *gpu, const struct gpu_request *reques
 	if (slot != GPU_NONE || !request->context_id)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
 	if (count_live(gpu) >= gpu->w.limits.max_contexts) {
-		log_warning("a guest context '%s' was refused: the profile allows %u at a time; end a guest process that uses the vGPU or choose a larger profile",
-			    arguments.name, gpu->w.limits.max_contexts);
+		if (may_say(gpu))
+			log_warning("a guest context '%s' was refused: the profile allows %u at a time; end a guest process that uses the vGPU or choose a larger profile",
+				    arguments.name, gpu->w.limits.max_contexts);
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	}
 	for (slot = 0; slot < KEEPER_CONTEXT_MAX && context_at(gpu, slot)->use != GPU_CONTEXT_FREE; slot++)
@@ -218,8 +230,9 @@ static uint32_t submit_setup(struct virtio_gpu *gpu, const struct gpu_request *r
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	}
 	if (submit->version < WIRE_VERSION_MIN || submit->version > WIRE_VERSION) {
-		log_warning("guest context '%s' wants wire version %u, this host speaks %u to %u: install a shim that does",
-			    c->debug_name, submit->version, WIRE_VERSION_MIN, WIRE_VERSION);
+		if (may_say(gpu))
+			log_warning("guest context '%s' wants wire version %u, this host speaks %u to %u: install a shim that does",
+				    c->debug_name, submit->version, WIRE_VERSION_MIN, WIRE_VERSION);
 		/* The guest's kernel keeps errors to itself, so it is said where the shim looks. */
 		if (c->engine == GPU_ENGINE_NONE)
 			write_lost(gpu, ring, WIRE_LOST_START);
