@@ -60,3 +60,14 @@ test_virtio_gpu_engines_PKGS := cmocka
 TESTS += test_virtio_gpu_memory
 test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
 test_virtio_gpu_memory_PKGS := cmocka
+TESTS += test_virtio_gpu_kills
+test_virtio_gpu_kills_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_kills.c
+test_virtio_gpu_kills_PKGS := cmocka
+TESTS += test_virtio_gpu_random
+test_virtio_gpu_random_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/script.c \
+	tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_random.c
+test_virtio_gpu_random_PKGS := cmocka
+
+FUZZERS += fuzz_virtio_gpu_control
+fuzz_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/script.c \
+	tests/fuzz/fuzz_virtio_gpu_control.c

@@ -38,6 +38,7 @@
 #define SPAWN_INTERVAL_MS 1000		/* a keeper that dies at once is not started in a tight loop */
 #define STORE_TIMEOUT_MS 5000
 #define RECEIVE_TIMEOUT_MS 10000
+#define ABANDONED_MS 10000
 #define STRIKES_KEPT 4u
 
 enum link_state {
@@ -657,6 +658,9 @@ bool keeper_link_finished(struct keeper_link *link)
 {
 	link->finished = true;
 	flush(link, true);
+	/* Client and keeper both gone for long: nobody is left to tell, and nothing to keep. */
+	if (link->state == LINK_LOST && now_ms() - link->lost_at_ms > ABANDONED_MS)
+		return true;
 	return link->finished_sent && link->state == LINK_JOINED;
 }
 

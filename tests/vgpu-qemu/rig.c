@@ -353,6 +353,8 @@ bool rig_receive(struct rig *rig, uint16_t id, struct rig_reply *ret_reply)
 	if (!read_exactly(rig, ret_reply->payload, ret_reply->bytes, &fd))
 		return false;
 	ret_reply->fd = fd;
+	/* What the device told its keeper before it replied is there by now. */
+	rig_pump(rig);
 	return true;
 }
 

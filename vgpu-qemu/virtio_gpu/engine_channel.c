@@ -147,28 +147,47 @@ static void set_nonblocking(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* Of this module's own: the keeper link closes its descriptors when it pleases, and what is in the epoll set must be
+ * taken out by its number first. */
+static int duplicate(struct virtio_gpu *gpu, enum keeper_tag_kind kind, uint32_t context)
+{
+	int fd = keeper_link_fd(gpu->w.keeper, KEEPER_TAG(kind, context));
+
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void close_own(struct engine_channel *channel)
+{
+	if (channel->fd >= 0)
+		close(channel->fd);
+	if (channel->doorbell_fd >= 0)
+		close(channel->doorbell_fd);
+	if (channel->completion_fd >= 0)
+		close(channel->completion_fd);
+	*channel = (struct engine_channel){.fd = -1, .doorbell_fd = -1, .completion_fd = -1};
+}
+
 int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
 {
 	struct engine_channel *channel = &gpu->channel[context];
-	int fd = keeper_link_fd(gpu->w.keeper, KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, context));
-	int doorbell_fd = keeper_link_fd(gpu->w.keeper, KEEPER_TAG(KEEPER_FD_ENGINE_DOORBELL, context));
-	int completion_fd = keeper_link_fd(gpu->w.keeper, KEEPER_TAG(KEEPER_FD_ENGINE_COMPLETION, context));
 	struct epoll_event event;
 	int status;
 
-	if (fd < 0 || doorbell_fd < 0 || completion_fd < 0)
-		return -ENOENT;
 	engine_channel_detach(gpu, context);
-	channel->fd = fd;
-	channel->doorbell_fd = doorbell_fd;
-	channel->completion_fd = completion_fd;
+	channel->fd = duplicate(gpu, KEEPER_FD_ENGINE_CHANNEL, context);
+	channel->doorbell_fd = duplicate(gpu, KEEPER_FD_ENGINE_DOORBELL, context);
+	channel->completion_fd = duplicate(gpu, KEEPER_FD_ENGINE_COMPLETION, context);
+	if (channel->fd < 0 || channel->doorbell_fd < 0 || channel->completion_fd < 0) {
+		status = -ENOENT;
+		goto close_duplicates;
+	}
 	channel->generation = ++gpu->generation;
 	/* This end's flag is the device's alone; the doorbell's is shared with the engine, which polls it. */
-	set_nonblocking(fd);
-	set_nonblocking(doorbell_fd);
+	set_nonblocking(channel->fd);
+	set_nonblocking(channel->doorbell_fd);
 	status = watch(gpu, context, EPOLL_CTL_ADD, false);
 	if (status)
-		return status;
+		goto close_duplicates;
 	/*
 	 * Edge-triggered, and never read: an engine could empty it first and leave a read blocking. Every write of the
 	 * engine's is an edge; a counter that is not zero yet shows once more after a takeover, which only means "look
@@ -178,10 +197,10 @@ int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
 		.events = EPOLLIN | EPOLLET,
 		.data.u64 = gpu_event_data(GPU_EVENT_COMPLETION, channel->generation, context),
 	};
-	if (epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_ADD, completion_fd, &event)) {
+	if (epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_ADD, channel->completion_fd, &event)) {
 		status = -errno;
-		epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		return status;
+		epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
+		goto close_duplicates;
 	}
 	channel->attached = true;
 	for (uint32_t i = 0; i < gpu->state->resource_high; i++) {
@@ -194,6 +213,10 @@ int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
 	}
 	push(gpu, context);
 	return 0;
+
+close_duplicates:
+	close_own(channel);
+	return status;
 }
 
 void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context)
@@ -202,12 +225,12 @@ void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context)
 
 	if (!channel->attached)
 		return;
-	/* By hand: the keeper has duplicates, so closing would leave them in the epoll set. */
+	/* By hand: others hold the same files, so closing alone would leave them in the epoll set. */
 	epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
 	epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, channel->completion_fd, NULL);
 	while (channel->dirty_head)
 		dirty_pop(gpu, channel);
-	*channel = (struct engine_channel){.fd = -1, .doorbell_fd = -1, .completion_fd = -1};
+	close_own(channel);
 }
 
 void engine_channel_touch(struct virtio_gpu *gpu, uint32_t resource)

@@ -11,10 +11,10 @@
 
 #include "vgpu-qemu/virtio_gpu/gpu.h"
 
-/* Takes the descriptors the keeper link has for this context and says everything from the start: RESYNC, MAP and UNMAP
+/* Duplicates the descriptors the keeper link has for this context and says everything from the start: RESYNC, MAP and UNMAP
  * for every held range, RING. -ENOENT: the link has none. */
 int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context);
-/* Out of epoll; before the descriptors are dropped, or when the engine is not listened to any more. */
+/* Out of epoll, closed: the engine is dead, or not listened to any more. */
 void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context);
 
 /* The resource's range has changed: tells the owner's engine, now if it can. */

@@ -14,6 +14,7 @@
 #define VGPU_QEMU_VIRTIO_GPU_GPU_H
 
 #include <linux/virtio_gpu.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,7 +39,7 @@ struct engine_channel {
 	bool ring_told;
 	bool charged_owed;		/* a CHARGE waits for its answer */
 	bool full;			/* EPOLLOUT is asked for */
-	int fd;				/* borrowed from the keeper link, as the others */
+	int fd;				/* duplicates of the keeper link's; valid while attached */
 	int doorbell_fd;
 	int completion_fd;
 	uint32_t generation;		/* of the attachment: an event of an earlier one is ignored */
@@ -105,7 +106,7 @@ struct virtio_gpu {
 
 	uint32_t capset_bytes;
 	uint8_t capset[WIRE_CAPSET_MAX_BYTES];
-	uint8_t response[GPU_RESPONSE_BYTES_MAX];
+	alignas(uint64_t) uint8_t response[GPU_RESPONSE_BYTES_MAX];
 };
 
 /* What low 32 bits of an epoll event's data say: kind, generation, context slot. */

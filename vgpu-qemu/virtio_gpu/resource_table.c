@@ -128,9 +128,11 @@ uint32_t resource_table_find_blob(const struct virtio_gpu *gpu, uint32_t context
 uint32_t resource_table_add(struct virtio_gpu *gpu, const struct gpu_resource *resource)
 {
 	struct gpu_state *state = gpu->state;
+	struct gpu_resource filled = *resource;
 	struct gpu_resource *r;
 	uint32_t slot;
 
+	filled.use = GPU_RESOURCE_FREE;
 	if (gpu->free_count)
 		slot = gpu->free_slot[--gpu->free_count];
 	else if (state->resource_high < GPU_RESOURCE_MAX)
@@ -138,8 +140,7 @@ uint32_t resource_table_add(struct virtio_gpu *gpu, const struct gpu_resource *r
 	else
 		return GPU_NONE;
 	r = &state->resource[slot];
-	*r = *resource;
-	r->use = GPU_RESOURCE_FREE;
+	*r = filled;
 	if (slot == state->resource_high) {
 		atomic_signal_fence(memory_order_seq_cst);
 		state->resource_high++;

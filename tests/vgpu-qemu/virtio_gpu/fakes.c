@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,30 +26,6 @@
 	} \
 } while (0)
 
-/* ---- where a kill may strike -------------------------------------------------------------------------- */
-
-static bool due(struct rig *rig)
-{
-	return rig->kill_at_call && rig->calls == rig->kill_at_call;
-}
-
-static void call_begins(struct rig *rig)
-{
-	rig->calls++;
-	if (due(rig) && !rig->kill_after) {
-		rig->killed = true;
-		longjmp(rig->kill, 1);
-	}
-}
-
-static void call_ends(struct rig *rig)
-{
-	if (due(rig) && rig->kill_after) {
-		rig->killed = true;
-		longjmp(rig->kill, 1);
-	}
-}
-
 /* ---- guest memory --------------------------------------------------------------------------------------- */
 
 static bool inside(uint64_t address, uint64_t bytes)
@@ -69,9 +46,7 @@ int guest_memory_write(struct guest_memory *memory, uint64_t address, const void
 {
 	if (!inside(address, bytes))
 		return -EFAULT;
-	call_begins(memory->rig);
 	memcpy(memory->bytes + (address - RIG_MEMORY_BASE), buffer, bytes);
-	call_ends(memory->rig);
 	return 0;
 }
 
@@ -130,16 +105,14 @@ static void publish(struct virtqueue *queue, uint16_t head, uint32_t written)
 		queue->ignored++;
 		return;
 	}
-	queue->outstanding[head] = false;
 	queue->completions[head]++;
 	queue->written[head] = written;
+	queue->outstanding[head] = false;
 }
 
 void virtqueue_complete(struct virtqueue *queue, uint16_t head, uint32_t written)
 {
-	call_begins(queue->rig);
 	publish(queue, head, written);
-	call_ends(queue->rig);
 }
 
 /* ---- the keeper ----------------------------------------------------------------------------------------------- */
@@ -175,28 +148,22 @@ void keeper_link_drop(struct keeper_link *link, uint32_t tag)
 {
 	int *fd = fd_of(link, tag);
 
-	call_begins(link->rig);
 	REQUIRE(fd);
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
-	call_ends(link->rig);
 }
 
 void keeper_link_engine_start(struct keeper_link *link, uint32_t context)
 {
-	call_begins(link->rig);
 	link->starts++;
 	link->start_wanted[context] = true;
-	call_ends(link->rig);
 }
 
 void keeper_link_engine_kill(struct keeper_link *link, uint32_t context)
 {
-	call_begins(link->rig);
 	link->kills++;
 	link->kill_wanted[context] = true;
-	call_ends(link->rig);
 }
 
 void keeper_link_strike(struct keeper_link *link, const char *format, ...)
@@ -230,28 +197,35 @@ static int make_capset(void)
 	return fd;
 }
 
+/* All that outlives a device process, so that a forked one can be killed. */
+static void *map_shared(size_t bytes)
+{
+	void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(mapped != MAP_FAILED);
+	return mapped;
+}
+
 void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t vram_limit_bytes, uint32_t max_contexts)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->owns_page = !page;
 	if (!page) {
-		page = aligned_alloc(64, sizeof(*page));
-		REQUIRE(page);
-		memset(page, 0, sizeof(*page));
+		page = map_shared(sizeof(*page));
 		page->magic = VGPU_PAGE_MAGIC;
 		page->version = VGPU_PAGE_VERSION;
 		page->vram_limit_bytes = vram_limit_bytes;
 	}
 	rig->vgpu_page = page;
-	rig->memory.rig = rig->control.rig = rig->cursor.rig = rig->keeper.rig = rig;
-	rig->memory.bytes = calloc(1, RIG_MEMORY_BYTES);
+	rig->memory.bytes = map_shared(RIG_MEMORY_BYTES);
 	for (unsigned kind = 0; kind < 3; kind++)
 		for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
 			rig->keeper.fd[kind][i] = -1;
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
 		rig->keeper.engine[i] = (struct fake_engine){.channel = -1, .doorbell = -1, .completion = -1};
+	memset(rig->keeper.kept, 0xff, sizeof(rig->keeper.kept));
 	rig->wiring = (struct virtio_gpu_wiring){
-		.state = mmap(NULL, sizeof(struct gpu_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		.state = map_shared(sizeof(struct gpu_state)),
 		.memory = &rig->memory,
 		.control = &rig->control,
 		.cursor = &rig->cursor,
@@ -267,7 +241,7 @@ void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t 
 			.slack_bytes = 4 << 20,
 		},
 	};
-	REQUIRE(rig->memory.bytes && rig->wiring.state != MAP_FAILED && rig->wiring.aperture_fd >= 0 &&
+	REQUIRE(rig->wiring.aperture_fd >= 0 &&
 		rig->wiring.epoll_fd >= 0);
 	REQUIRE(ftruncate(rig->wiring.aperture_fd, RIG_APERTURE_BYTES) == 0);
 	REQUIRE(fcntl(rig->wiring.aperture_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0);
@@ -296,14 +270,16 @@ void rig_end(struct rig *rig)
 			if (rig->keeper.fd[kind][i] >= 0)
 				close(rig->keeper.fd[kind][i]);
 		close_engine(rig, i);
+		if (rig->keeper.kept[i] >= 0)
+			close(rig->keeper.kept[i]);
 	}
 	munmap(rig->wiring.state, sizeof(struct gpu_state));
 	close(rig->wiring.aperture_fd);
 	close(rig->wiring.capset_fd);
 	close(rig->wiring.epoll_fd);
-	free(rig->memory.bytes);
+	munmap(rig->memory.bytes, RIG_MEMORY_BYTES);
 	if (rig->owns_page)
-		free(rig->vgpu_page);
+		munmap(rig->vgpu_page, sizeof(*rig->vgpu_page));
 }
 
 void rig_take_over(struct rig *rig)
@@ -313,8 +289,6 @@ void rig_take_over(struct rig *rig)
 	rig->gpu = NULL;
 	close(rig->wiring.epoll_fd);
 	rig->wiring.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rig->kill_at_call = 0;
-	rig->killed = false;
 	REQUIRE(virtio_gpu_create(&rig->wiring, &rig->gpu) == 0);
 }
 
@@ -363,7 +337,9 @@ enum virtqueue_verdict rig_handle_element(struct rig *rig, const struct virtqueu
 	rig->control.outstanding[element->head] = true;
 	rig->taken.valid = true;
 	rig->taken.element = *element;
+	rig_trace_point(rig);
 	verdict = virtio_gpu_control(rig->gpu, element, last_attempt, &written);
+	rig_trace_point(rig);
 	rig->taken.valid = false;
 	if (verdict == VIRTQUEUE_COMPLETE)
 		publish(&rig->control, element->head, written);
@@ -371,10 +347,18 @@ enum virtqueue_verdict rig_handle_element(struct rig *rig, const struct virtqueu
 	return verdict;
 }
 
+void rig_trace_point(struct rig *rig)
+{
+	if (rig->traced)
+		raise(SIGSTOP);
+}
+
 bool rig_replay(struct rig *rig, enum virtqueue_verdict *ret_verdict)
 {
 	if (!rig->taken.valid)
 		return false;
+	/* Taken and not answered: an answer published by anything else would be the guest's second. */
+	REQUIRE(rig->control.outstanding[rig->taken.element.head]);
 	rig->taken.element.attempt++;
 	struct virtqueue_element element = rig->taken.element;
 	*ret_verdict = rig_handle_element(rig, &element, false);
@@ -544,6 +528,9 @@ void rig_engine_start(struct rig *rig, uint32_t slot)
 	};
 	REQUIRE(fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0);
 	rig->keeper.start_wanted[slot] = false;
+	if (rig->keeper.kept[slot] >= 0)
+		close(rig->keeper.kept[slot]);
+	rig->keeper.kept[slot] = dup(pair[0]);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, slot), pair[0]);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_DOORBELL, slot), doorbell);
 	keeper_link_store(&rig->keeper, KEEPER_TAG(KEEPER_FD_ENGINE_COMPLETION, slot), completion);
@@ -555,6 +542,9 @@ void rig_engine_die(struct rig *rig, uint32_t slot, int64_t status)
 	close_engine(rig, slot);
 	rig->keeper.kill_wanted[slot] = false;
 	rig->keeper.start_wanted[slot] = false;
+	/* As keeper_link.c does: its table forgets first. */
+	for (uint32_t kind = KEEPER_FD_ENGINE_CHANNEL; kind <= KEEPER_FD_ENGINE_COMPLETION; kind++)
+		keeper_link_drop(&rig->keeper, KEEPER_TAG(kind, slot));
 	virtio_gpu_engine_died(rig->gpu, slot, status);
 }
 

@@ -3,14 +3,13 @@
  * What the virtio-gpu device stands on, faked: guest memory is an array, the queue a table of heads, the keeper a
  * record of what was asked, an engine the other end of a channel that the test speaks for.
  *
- * A rig can be "killed" at its n-th call out of the device (longjmp from the fake), and taken over by a new device on
- * the same state; the queue then shows the element again, as virtqueue.h promises.
+ * What outlives a device process is in shared memory: a test may fork, have the child killed in the middle of a command
+ * and let a new device take over; the queue then shows the element again, as virtqueue.h promises.
  */
 #ifndef TESTS_VGPU_QEMU_VIRTIO_GPU_FAKES_H
 #define TESTS_VGPU_QEMU_VIRTIO_GPU_FAKES_H
 
 #include <linux/virtio_gpu.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,16 +26,15 @@
 #define RIG_CAPSET_BYTES (sizeof(struct wire_capset) + 16)
 
 struct guest_memory {
-	struct rig *rig;
 	uint8_t *bytes;
 };
 
 struct virtqueue {
-	struct rig *rig;
 	bool outstanding[VIRTQUEUE_SIZE_MAX];
 	unsigned completions[VIRTQUEUE_SIZE_MAX];
 	uint32_t written[VIRTQUEUE_SIZE_MAX];
 	unsigned ignored;
+	bool offered_twice[VIRTQUEUE_SIZE_MAX];	/* while outstanding, by a hostile guest */
 	uint64_t serial;
 };
 
@@ -48,8 +46,8 @@ struct fake_engine {
 };
 
 struct keeper_link {
-	struct rig *rig;
 	int fd[3][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION as the device sees them */
+	int kept[KEEPER_CONTEXT_MAX];	/* the keeper process has the channel too, and longer */
 	struct fake_engine engine[KEEPER_CONTEXT_MAX];
 	bool start_wanted[KEEPER_CONTEXT_MAX];
 	bool kill_wanted[KEEPER_CONTEXT_MAX];
@@ -75,11 +73,7 @@ struct rig {
 	struct taken taken;
 	struct vgpu_page *vgpu_page;
 	bool owns_page;
-	unsigned calls;			/* calls out of the device so far */
-	unsigned kill_at_call;		/* 0 never; else the device is killed there */
-	bool kill_after;		/* after the call's effect, else before */
-	bool killed;
-	jmp_buf kill;
+	bool traced;			/* stops (SIGSTOP) before and after the device acts */
 	struct {
 		uint32_t type;
 		uint32_t flags;
@@ -96,6 +90,8 @@ void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t 
 void rig_end(struct rig *rig);
 /* The device process is replaced. */
 void rig_take_over(struct rig *rig);
+/* Where a traced rig stops. */
+void rig_trace_point(struct rig *rig);
 /* Shows the element that was being handled again, with the next attempt. Returns false if there was none. */
 bool rig_replay(struct rig *rig, enum virtqueue_verdict *ret_verdict);
 

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper dies: the device goes on serving, starts another, and hands it everything. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "mdev/ipc/seqpacket.h"
+#include "mdev/keeper/keeper_protocol.h"
+#include "tests/vgpu-qemu/fake_gpu.h"
+#include "tests/vgpu-qemu/rig.h"
+
+#define SLOT 0u
+
+static int listen_as_keeper(const struct rig *rig)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/keeper.sock", rig->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+/* Reads up to REJOINED; counts the descriptors by kind. */
+static void read_rejoin(int socket, unsigned kinds[64], unsigned *ret_stored)
+{
+	bool began = false;
+
+	memset(kinds, 0, 64 * sizeof(kinds[0]));
+	*ret_stored = 0;
+	for (;;) {
+		struct keeper_message message = {0};
+		struct pollfd p = {.fd = socket, .events = POLLIN};
+		int fds[SEQPACKET_FDS_MAX];
+		unsigned count;
+
+		assert_int_equal(poll(&p, 1, 3000), 1);
+		assert_int_equal(seqpacket_receive(socket, &message, sizeof(message), false, fds, &count), sizeof(message));
+		assert_int_equal(message.slot, SLOT);
+		if (message.op == KEEPER_REJOINED)
+			break;
+		if (message.op == KEEPER_REJOIN) {
+			assert_true(message.value > 1);
+			began = true;
+			continue;
+		}
+		assert_true(began);
+		assert_int_equal(message.op, KEEPER_STORE);
+		assert_int_equal(message.tag_count, count);
+		for (unsigned i = 0; i < count; i++) {
+			assert_true(KEEPER_TAG_KIND(message.tags[i]) < 64);
+			kinds[KEEPER_TAG_KIND(message.tags[i])]++;
+			(*ret_stored)++;
+			close(fds[i]);
+		}
+	}
+}
+
+static void new_keeper_gets_every_descriptor(void **state)
+{
+	struct rig *rig = rig_create();
+	unsigned kinds[64], stored, before;
+	int listener, joined;
+
+	(void)state;
+	rig_start(rig);
+	rig_version(rig);
+	rig_map_ram(rig);
+	rig_driver_start(rig);
+	before = rig->store_count;
+	for (unsigned round = 0; round < 3; round++) {
+		char path[128];
+
+		close(rig->keeper);
+		rig->keeper = -1;
+		/* Nobody listens yet: the guest notices nothing. */
+		rig_submit(rig, 0, FAKE_GPU_ECHO);
+		rig_doorbell(rig);
+		assert_int_equal(rig_wait_used(rig, (uint16_t)(round + 1)), round + 1);
+		usleep(50000);
+		listener = listen_as_keeper(rig);
+		joined = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(joined >= 0);
+		read_rejoin(joined, kinds, &stored);
+		assert_int_equal(stored, before);
+		assert_int_equal(kinds[KEEPER_FD_CONNECTION], 1);
+		assert_int_equal(kinds[KEEPER_FD_STATE], 1);
+		assert_int_equal(kinds[KEEPER_FD_DMA], 1);
+		assert_int_equal(kinds[KEEPER_FD_PENDING], 0);
+		rig->keeper = joined;
+		close(listener);
+		snprintf(path, sizeof(path), "%s/keeper.sock", rig->dir);
+		unlink(path);
+	}
+	/* The link works as before: the end of the connection is reported to the new keeper. */
+	close(rig->client);
+	rig->client = -1;
+	assert_true(rig_wait_exit(rig));
+	assert_true(rig->finished);
+	assert_int_equal(rig->exit_status, 0);
+	rig_destroy(rig);
+}
+
+/* programs.keeper is a script that notes which descriptors it was given. */
+static void new_keeper_is_started_without_descriptors(void **state)
+{
+	struct rig *rig = rig_create();
+	char path[128], script[128], note[128], text[512] = {0};
+	FILE *file;
+
+	(void)state;
+	snprintf(script, sizeof(script), "%s/keeper", rig->dir);
+	snprintf(note, sizeof(note), "%s/note", rig->dir);
+	file = fopen(script, "w");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\nfor f in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$f ] && readlink /proc/$$/fd/$f; done "
+		      "| grep -v /keeper$ > %s.new\necho \"args $*\" >> %s.new\nmv %s.new %s\n", note, note, note, note);
+	fclose(file);
+	assert_int_equal(chmod(script, 0755), 0);
+	snprintf(path, sizeof(path), "%s/config.json", rig->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "{\"schema\":1,\"name\":\"rig\",\"max_contexts\":4,\"slack_bytes\":0,\"programs\":{\"keeper\":\"%s\"}}", script);
+	fclose(file);
+	rig_start(rig);
+	rig_version(rig);
+	close(rig->keeper);
+	rig->keeper = -1;
+	for (unsigned i = 0; i < 300 && access(note, F_OK); i++)
+		usleep(10000);
+	file = fopen(note, "r");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	snprintf(path, sizeof(path), "args --dir %s\n", rig->dir);
+	assert_string_equal(text, path);
+	unlink(note);
+	unlink(script);
+	rig_destroy(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_keeper_gets_every_descriptor),
+		cmocka_unit_test(new_keeper_is_started_without_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
