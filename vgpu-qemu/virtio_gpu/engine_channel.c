@@ -134,11 +134,6 @@ static void push(struct virtio_gpu *gpu, uint32_t context)
 		watch(gpu, context, EPOLL_CTL_MOD, false);
 }
 
-void engine_channel_push(struct virtio_gpu *gpu, uint32_t context)
-{
-	push(gpu, context);
-}
-
 static void set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

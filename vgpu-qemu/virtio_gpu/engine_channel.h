@@ -23,8 +23,6 @@ void engine_channel_touch(struct virtio_gpu *gpu, uint32_t resource);
 bool engine_channel_told_map(const struct virtio_gpu *gpu, uint32_t resource);
 /* A slot goes back to the table. */
 void engine_channel_forget(struct virtio_gpu *gpu, uint32_t owner, uint32_t resource);
-/* The context's ring is known now. */
-void engine_channel_push(struct virtio_gpu *gpu, uint32_t context);
 
 void engine_channel_ring_doorbell(struct virtio_gpu *gpu, uint32_t context);
 void engine_channel_event(struct virtio_gpu *gpu, uint32_t context, uint32_t events);
