@@ -21,3 +21,49 @@ test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/log/log.c schedu
 test_leases_PKGS := cmocka
 TEST_PROGRAMS += fake-libexec/vgpu-keeper
 fake-libexec/vgpu-keeper_SRCS := tests/mdev/fake_keeper.c mdev/ipc/seqpacket.c
+# benchmarks/: pure parts, then the set on a real OpenCL device.
+TESTS += test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels
+test_bench_stats_SRCS := tests/benchmarks/test_stats.c benchmarks/stats.c
+test_bench_json_SRCS := tests/benchmarks/test_json.c benchmarks/json.c
+test_bench_options_SRCS := tests/benchmarks/test_options.c $(BENCH_SET_SRCS)
+test_bench_path_SRCS := tests/benchmarks/test_path.c $(BENCH_PATH_SRCS) $(BENCH_SET_SRCS)
+test_bench_kernels_SRCS := tests/benchmarks/test_kernels.c $(BENCH_SET_SRCS)
+$(foreach t,test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels, \
+	$(eval $(t)_PKGS := OpenCL cmocka) $(eval $(t)_LIBS := -lm))
+# vgpu-qemu/launcher: vgpu-run.
+TESTS += test_launcher_options test_launcher_qemu_args test_launcher_frame test_launcher_accel
+LAUNCHER_TEST := tests/vgpu-qemu/launcher
+LAUNCHER := vgpu-qemu/launcher
+test_launcher_options_SRCS := $(LAUNCHER_TEST)/test_options.c $(LAUNCHER)/options.c
+test_launcher_qemu_args_SRCS := $(LAUNCHER_TEST)/test_qemu_args.c \
+	$(addprefix $(LAUNCHER)/,qemu_args.c args.c vgpu_query.c vm.c)
+test_launcher_frame_SRCS := $(LAUNCHER_TEST)/test_frame.c $(LAUNCHER)/frame.c
+test_launcher_accel_SRCS := $(LAUNCHER_TEST)/test_accel.c $(addprefix $(LAUNCHER)/,accel.c args.c qemu_args.c vm.c)
+test_launcher_options_PKGS := cmocka
+test_launcher_qemu_args_PKGS := cmocka
+test_launcher_frame_PKGS := cmocka
+test_launcher_accel_PKGS := cmocka
+
+# Scripts of `make test`, in their order, and those of `make test-smoke`.
+E2E += tests/e2e/vm_launcher.sh
+SMOKE += tests/e2e/vm_launcher.sh
+
+# vgpu-qemu/virtio_gpu, against fakes of what it stands on.
+VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
+
+TESTS += test_virtio_gpu_control
+test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
+test_virtio_gpu_control_PKGS := cmocka
+include tests/vgpu-qemu/sources.mk
+
+# ---- engine -------------------------------------------------------------------------------------
+TESTS += test_engine
+test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engine.c \
+	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_PKGS := cmocka
+TESTS += test_virtio_gpu_engines
+test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c
+test_virtio_gpu_engines_PKGS := cmocka
+TESTS += test_virtio_gpu_memory
+test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
+test_virtio_gpu_memory_PKGS := cmocka

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "mdev/engine/compute/blobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUCKET_COUNT 1024u	/* power of two */
+
+struct blob {
+	struct blob *next;
+	uint64_t id;
+	uint64_t offset;
+	uint64_t bytes;
+	uint8_t *address;
+	uint32_t pins;
+	bool dying;
+};
+
+struct blobs {
+	pthread_mutex_t lock;
+	int aperture_fd;
+	uint32_t dying_count;
+	blobs_released_fn *released;
+	void *data;
+	struct blob *buckets[BUCKET_COUNT];
+};
+
+static struct blob **find_locked(struct blobs *blobs, uint64_t blob_id)
+{
+	uint64_t mixed = blob_id * 0x9e3779b97f4a7c15u;
+	struct blob **at = &blobs->buckets[(mixed >> 32) & (BUCKET_COUNT - 1)];
+
+	while (*at && (*at)->id != blob_id)
+		at = &(*at)->next;
+	return at;
+}
+
+int blobs_create(int aperture_fd, blobs_released_fn *released, void *data, struct blobs **ret_blobs)
+{
+	struct blobs *blobs = calloc(1, sizeof(*blobs));
+
+	if (!blobs)
+		return -ENOMEM;
+	pthread_mutex_init(&blobs->lock, NULL);
+	blobs->aperture_fd = aperture_fd;
+	blobs->released = released;
+	blobs->data = data;
+	*ret_blobs = blobs;
+	return 0;
+}
+
+static void blob_destroy(struct blob *blob)
+{
+	munmap(blob->address, blob->bytes);
+	free(blob);
+}
+
+void blobs_destroy(struct blobs *blobs)
+{
+	if (!blobs)
+		return;
+	for (uint32_t i = 0; i < BUCKET_COUNT; i++) {
+		while (blobs->buckets[i]) {
+			struct blob *blob = blobs->buckets[i];
+			blobs->buckets[i] = blob->next;
+			blob_destroy(blob);
+		}
+	}
+	pthread_mutex_destroy(&blobs->lock);
+	free(blobs);
+}
+
+static int map_locked(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes)
+{
+	struct blob **at = find_locked(blobs, blob_id), *blob = *at;
+	struct stat file;
+	uint64_t end;
+
+	if (blob) {
+		if (blob->dying)
+			return -EBUSY;
+		return blob->offset == offset && blob->bytes == bytes ? 0 : -EEXIST;
+	}
+	if (fstat(blobs->aperture_fd, &file))
+		return -errno;
+	if (!bytes || __builtin_add_overflow(offset, bytes, &end) || end > (uint64_t)file.st_size)
+		return -ERANGE;
+	blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return -ENOMEM;
+	*blob = (struct blob){.id = blob_id, .offset = offset, .bytes = bytes};
+	blob->address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blobs->aperture_fd, (off_t)offset);
+	if (blob->address == MAP_FAILED) {
+		int r = -errno;
+		free(blob);
+		return r;
+	}
+	*at = blob;
+	return 0;
+}
+
+int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes)
+{
+	pthread_mutex_lock(&blobs->lock);
+	int r = map_locked(blobs, blob_id, offset, bytes);
+	pthread_mutex_unlock(&blobs->lock);
+	return r;
+}
+
+bool blobs_unmap(struct blobs *blobs, uint64_t blob_id)
+{
+	struct blob *gone = NULL;
+	bool kept = false;
+
+	pthread_mutex_lock(&blobs->lock);
+	struct blob **at = find_locked(blobs, blob_id);
+	if (*at && (*at)->pins) {
+		kept = true;
+		if (!(*at)->dying) {
+			(*at)->dying = true;
+			blobs->dying_count++;
+		}
+	} else if (*at) {
+		gone = *at;
+		*at = gone->next;
+	}
+	pthread_mutex_unlock(&blobs->lock);
+	if (gone)
+		blob_destroy(gone);
+	return kept;
+}
+
+uint64_t blobs_bytes(struct blobs *blobs, uint64_t blob_id)
+{
+	pthread_mutex_lock(&blobs->lock);
+	const struct blob *blob = *find_locked(blobs, blob_id);
+	uint64_t bytes = blob && !blob->dying ? blob->bytes : 0;
+	pthread_mutex_unlock(&blobs->lock);
+	return bytes;
+}
+
+void *blobs_pin(struct blobs *blobs, const struct wire_range *range)
+{
+	void *bytes = NULL;
+	uint64_t end;
+
+	if (__builtin_add_overflow(range->offset, range->bytes, &end))
+		return NULL;
+	pthread_mutex_lock(&blobs->lock);
+	struct blob *blob = *find_locked(blobs, range->blob_id);
+	if (blob && !blob->dying && end <= blob->bytes) {
+		blob->pins++;
+		bytes = blob->address + range->offset;
+	}
+	pthread_mutex_unlock(&blobs->lock);
+	return bytes;
+}
+
+void blobs_unpin(struct blobs *blobs, uint64_t blob_id)
+{
+	struct blob *gone = NULL;
+
+	pthread_mutex_lock(&blobs->lock);
+	struct blob **at = find_locked(blobs, blob_id);
+	if (*at && !--(*at)->pins && (*at)->dying) {
+		gone = *at;
+		*at = gone->next;
+		blobs->dying_count--;
+	}
+	pthread_mutex_unlock(&blobs->lock);
+	if (!gone)
+		return;
+	uint64_t offset = gone->offset;
+	blob_destroy(gone);
+	blobs->released(blobs->data, blob_id, offset);
+}
+
+bool blobs_any_dying(struct blobs *blobs)
+{
+	pthread_mutex_lock(&blobs->lock);
+	bool any = blobs->dying_count > 0;
+	pthread_mutex_unlock(&blobs->lock);
+	return any;
+}
+
+bool blobs_is_dying(struct blobs *blobs, uint64_t blob_id)
+{
+	pthread_mutex_lock(&blobs->lock);
+	const struct blob *blob = *find_locked(blobs, blob_id);
+	bool dying = blob && blob->dying;
+	pthread_mutex_unlock(&blobs->lock);
+	return dying;
+}

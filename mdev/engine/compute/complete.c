@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. One lock covers the FIFOs, the private slot table, the barriers and every store into the guest's
+ * page that more than one thread makes. No OpenCL call that can run commands is made under it, only
+ * queries and releases of events, so a driver's worker may take it from inside a native kernel.
+ *
+ * No completion is lost: a record is in a FIFO before its batch's end is arranged, and the strategy
+ * publishes everything up to the batch's last sequence. No wake-up is lost: stores of the payload, a
+ * seq_cst fence, then the exchange of wake_wanted, against the shim's store of wake_wanted and its
+ * second look (wire.h, "Ordering").
+ */
+#include "mdev/engine/compute/complete.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mdev/engine/compute/complete_strategy.h"
+
+struct complete_barrier {
+	struct complete_barrier *next;
+	uint64_t sequence;
+	uint64_t unpin_blob_id;
+	uint32_t slot;
+	bool pinned;
+};
+
+int complete_init(struct complete *complete, const struct device *device, struct blobs *blobs, void *ring_blob,
+		  int completion_fd, struct lease_status *status, const char *strategy_name, complete_idle_fn *idle,
+		  void *idle_data)
+{
+	const struct complete_strategy *strategy = complete_strategy_choose(device, strategy_name);
+	uint8_t *base = ring_blob;
+
+	if (!strategy)
+		return -EINVAL;
+	struct complete_slot *slots = calloc(WIRE_SLOT_COUNT, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	*complete = (struct complete){
+		.strategy = strategy,
+		.device = device,
+		.blobs = blobs,
+		.shim_page = (struct wire_shim_page *)(void *)(base + WIRE_OFFSET_SHIM_PAGE),
+		.engine_page = (struct wire_engine_page *)(void *)(base + WIRE_OFFSET_ENGINE_PAGE),
+		.wire_slots = (struct wire_slot *)(void *)(base + WIRE_OFFSET_SLOTS),
+		.status = status,
+		.completion_fd = completion_fd,
+		.idle = idle,
+		.idle_data = idle_data,
+		.slots = slots,
+	};
+	pthread_mutex_init(&complete->lock, NULL);
+	pthread_cond_init(&complete->changed, NULL);
+	complete->barriers_end = &complete->barriers;
+	return 0;
+}
+
+const char *complete_strategy_name(const struct complete *complete)
+{
+	return complete->strategy->name;
+}
+
+bool complete_is_synchronous(const struct complete *complete)
+{
+	return complete_strategy_is_synchronous(complete->strategy);
+}
+
+/* ---- publication -------------------------------------------------------------------------------- */
+
+static void slot_store(struct complete *complete, uint32_t slot, const struct wire_slot *value)
+{
+	struct wire_slot *s = &complete->wire_slots[slot];
+
+	s->status = value->status;
+	s->value = value->value;
+	s->queued_ns = value->queued_ns;
+	s->submit_ns = value->submit_ns;
+	s->start_ns = value->start_ns;
+	s->end_ns = value->end_ns;
+	__atomic_store_n(&s->sequence, value->sequence, __ATOMIC_RELEASE);	/* pairs with the shim's acquire load */
+}
+
+static void answer_locked(struct complete *complete, uint64_t sequence, uint32_t slot, int32_t status, uint32_t value)
+{
+	struct wire_slot published = {.sequence = sequence, .status = status, .value = value};
+
+	if (slot == WIRE_NO_SLOT) {
+		if (status < 0) {
+			complete->engine_page->failed_status = status;
+			__atomic_store_n(&complete->engine_page->failed, sequence, __ATOMIC_RELEASE);
+		}
+		return;
+	}
+	complete->slots[slot] = (struct complete_slot){.sequence = sequence, .status = status, .done = true};
+	slot_store(complete, slot, &published);
+}
+
+static void wake(struct complete *complete)
+{
+	uint64_t one = 1;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* pairs with the shim's store of wake_wanted and second look */
+	if (!__atomic_load_n(&complete->shim_page->wake_wanted, __ATOMIC_RELAXED))
+		return;
+	if (__atomic_exchange_n(&complete->shim_page->wake_wanted, 0, __ATOMIC_SEQ_CST)) {
+		ssize_t written = write(complete->completion_fd, &one, sizeof(one));
+		(void)written;	/* full: the device is told already */
+	}
+}
+
+/* The oldest sequence in flight, UINT64_MAX if none. */
+static uint64_t oldest_locked(const struct complete *complete)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (const struct complete_queue *q = complete->queues; q; q = q->next)
+		if (q->head != q->tail && q->fifo[q->head & (COMPLETE_DEPTH - 1)].sequence < oldest)
+			oldest = q->fifo[q->head & (COMPLETE_DEPTH - 1)].sequence;
+	return oldest;
+}
+
+/* Answers the barriers that are due, oldest first. Their blobs are unpinned before the answer, which may
+ * call out with RELEASED; so the lock is dropped and taken again around that. */
+static void fire_barriers_locked(struct complete *complete)
+{
+	while (complete->barriers && complete->barriers->sequence <= oldest_locked(complete)) {
+		struct complete_barrier *b = complete->barriers;
+
+		complete->barriers = b->next;
+		if (!complete->barriers)
+			complete->barriers_end = &complete->barriers;
+		if (b->pinned) {
+			pthread_mutex_unlock(&complete->lock);
+			blobs_unpin(complete->blobs, b->unpin_blob_id);
+			pthread_mutex_lock(&complete->lock);
+		}
+		answer_locked(complete, b->sequence, b->slot, CL_COMPLETE, 0);
+		free(b);
+	}
+}
+
+static void read_times(const struct complete_pending *p, struct wire_slot *slot)
+{
+	cl_ulong times[4];
+	static const cl_profiling_info names[4] = {CL_PROFILING_COMMAND_QUEUED, CL_PROFILING_COMMAND_SUBMIT,
+						   CL_PROFILING_COMMAND_START, CL_PROFILING_COMMAND_END};
+
+	for (unsigned i = 0; i < 4; i++)
+		if (clGetEventProfilingInfo(p->event, names[i], sizeof(times[i]), &times[i], NULL))
+			return;
+	/* From taking the record on; the driver's own clock for the rest. */
+	slot->queued_ns = p->taken_ns && p->taken_ns < times[1] ? p->taken_ns : times[0];
+	slot->submit_ns = times[1];
+	slot->start_ns = times[2];
+	slot->end_ns = times[3];
+}
+
+static void publish_one_locked(struct complete_queue *queue, struct complete_pending *p)
+{
+	struct complete *complete = queue->complete;
+	struct wire_slot slot = {.sequence = p->sequence, .status = p->status};
+	cl_int state = CL_COMPLETE;
+
+	if (p->event) {
+		if (!clGetEventInfo(p->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(state), &state, NULL) && state < 0)
+			slot.status = state;
+		if (queue->profiling && slot.status == CL_COMPLETE)
+			read_times(p, &slot);
+	}
+	if (p->slot != WIRE_NO_SLOT) {
+		complete->slots[p->slot] =
+			(struct complete_slot){.sequence = p->sequence, .status = slot.status, .done = true};
+		slot_store(complete, p->slot, &slot);
+	} else if (slot.status < 0) {
+		answer_locked(complete, p->sequence, WIRE_NO_SLOT, slot.status, 0);
+	}
+	if (p->event)
+		clReleaseEvent(p->event);
+	p->event = NULL;
+}
+
+void complete_publish(struct complete_queue *queue, uint64_t sequence)
+{
+	struct complete *complete = queue->complete;
+	uint32_t count = 0;
+	bool idle = false;
+
+	pthread_mutex_lock(&complete->lock);
+	while (queue->head != queue->tail && queue->fifo[queue->head & (COMPLETE_DEPTH - 1)].sequence <= sequence) {
+		struct complete_pending *p = &queue->fifo[queue->head & (COMPLETE_DEPTH - 1)];
+		uint64_t done = p->sequence;
+
+		publish_one_locked(queue, p);
+		queue->head++;
+		count++;
+		if (!queue->detached && (queue->head == queue->tail ||
+					 queue->fifo[queue->head & (COMPLETE_DEPTH - 1)].sequence > sequence))
+			__atomic_store_n(&complete->engine_page->queue_done[queue->id], done, __ATOMIC_RELEASE);
+	}
+	if (count) {
+		uint64_t now_ns = clock_now_ns();
+		uint64_t since_ns = complete->published_ns > complete->busy_since_ns ? complete->published_ns :
+											complete->busy_since_ns;
+		uint64_t sample_ns = (now_ns - since_ns) / count;
+		uint64_t cost_ns = atomic_load_explicit(&complete->cost_ns, memory_order_relaxed);
+
+		atomic_store_explicit(&complete->cost_ns,
+				      sample_ns > cost_ns ? sample_ns : cost_ns - cost_ns / 8 + sample_ns / 8,
+				      memory_order_relaxed);
+		complete->published_ns = now_ns;
+		complete->engine_page->host_now_ns = now_ns + (uint64_t)complete->device->time_offset_ns;
+		atomic_store_explicit(&complete->status->heartbeat_ns, now_ns, memory_order_relaxed);
+		idle = atomic_fetch_sub(&complete->outstanding, count) == count;
+		if (idle) {
+			atomic_fetch_add_explicit(&complete->status->busy_ns, now_ns - complete->busy_since_ns,
+						  memory_order_relaxed);
+			complete->busy_since_ns = 0;
+		}
+		fire_barriers_locked(complete);
+		pthread_cond_broadcast(&complete->changed);
+	}
+	pthread_mutex_unlock(&complete->lock);
+	wake(complete);
+	if (idle && complete->idle)
+		complete->idle(complete->idle_data);
+}
+
+/* ---- the ring thread's side ----------------------------------------------------------------------- */
+
+void complete_answer(struct complete *complete, uint64_t sequence, uint32_t slot, int32_t status, uint32_t value)
+{
+	pthread_mutex_lock(&complete->lock);
+	answer_locked(complete, sequence, slot, status, value);
+	pthread_mutex_unlock(&complete->lock);
+	complete->wake_due = true;
+}
+
+void complete_refuse(struct complete *complete, uint64_t sequence, int32_t status)
+{
+	complete_answer(complete, sequence, WIRE_NO_SLOT, status, 0);
+}
+
+int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
+			  struct complete_queue **ret_queue)
+{
+	const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, 0};
+	struct complete_queue *queue = calloc(1, sizeof(*queue));
+	cl_int error = CL_OUT_OF_HOST_MEMORY;
+
+	if (!queue)
+		return error;
+	queue->fifo = calloc(COMPLETE_DEPTH, sizeof(*queue->fifo));
+	if (!queue->fifo)
+		goto free_queue;
+	queue->complete = complete;
+	queue->id = id;
+	queue->profiling = profiling;
+	queue->pushed_sequence = sequence;
+	queue->cl = clCreateCommandQueueWithProperties(complete->device->context, complete->device->id, properties, &error);
+	if (!queue->cl)
+		goto free_fifo;
+	error = complete->strategy->queue_init ? complete->strategy->queue_init(queue) : 0;
+	if (error)
+		goto release_cl;
+	pthread_mutex_lock(&complete->lock);
+	queue->next = complete->queues;
+	complete->queues = queue;
+	__atomic_store_n(&complete->engine_page->queue_done[id], sequence, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&complete->lock);
+	*ret_queue = queue;
+	return 0;
+
+release_cl:
+	clReleaseCommandQueue(queue->cl);
+free_fifo:
+	free(queue->fifo);
+free_queue:
+	free(queue);
+	return error;
+}
+
+void complete_queue_detach(struct complete_queue *queue)
+{
+	struct complete *complete = queue->complete;
+
+	if (queue->batch_count) {
+		queue->batch_count = 0;
+		complete->strategy->batch_end(queue);
+	}
+	pthread_mutex_lock(&complete->lock);
+	queue->detached = true;
+	pthread_mutex_unlock(&complete->lock);
+}
+
+void complete_reap(struct complete *complete)
+{
+	for (;;) {
+		struct complete_queue *found = NULL;
+
+		pthread_mutex_lock(&complete->lock);
+		for (struct complete_queue **at = &complete->queues; *at; at = &(*at)->next) {
+			if ((*at)->detached && (*at)->head == (*at)->tail) {
+				found = *at;
+				*at = found->next;
+				break;
+			}
+		}
+		pthread_mutex_unlock(&complete->lock);
+		if (!found)
+			return;
+		if (complete->strategy->queue_finish)
+			complete->strategy->queue_finish(found);
+		clFinish(found->cl);	/* a native kernel that published may still be returning */
+		clReleaseCommandQueue(found->cl);
+		free(found->fifo);
+		free(found);
+	}
+}
+
+void complete_begin(struct complete *complete)
+{
+	if (atomic_load_explicit(&complete->outstanding, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&complete->lock);
+	if (!complete->busy_since_ns)
+		complete->busy_since_ns = clock_now_ns();
+	pthread_mutex_unlock(&complete->lock);
+}
+
+void complete_push(struct complete_queue *queue, const struct complete_pending *pending)
+{
+	struct complete *complete = queue->complete;
+
+	pthread_mutex_lock(&complete->lock);
+	while (queue->tail - queue->head == COMPLETE_DEPTH) {
+		pthread_mutex_unlock(&complete->lock);
+		complete_drain(complete);
+		pthread_mutex_lock(&complete->lock);
+	}
+	if (!complete->busy_since_ns)
+		complete->busy_since_ns = clock_now_ns();
+	queue->fifo[queue->tail++ & (COMPLETE_DEPTH - 1)] = *pending;
+	if (pending->slot != WIRE_NO_SLOT)
+		complete->slots[pending->slot] = (struct complete_slot){
+			.sequence = pending->sequence, .status = pending->status, .queue = queue, .event = pending->event};
+	atomic_fetch_add(&complete->outstanding, 1);
+	pthread_mutex_unlock(&complete->lock);
+	queue->pushed_sequence = pending->sequence;
+	queue->batch_count++;
+}
+
+void complete_batch_end(struct complete *complete)
+{
+	/* Only this thread changes the list, so it may be walked without the lock. */
+	for (struct complete_queue *q = complete->queues; q; q = q->next) {
+		if (!q->batch_count)
+			continue;
+		q->batch_count = 0;
+		complete->strategy->batch_end(q);
+		if (complete_is_synchronous(complete))
+			complete->wake_due = false;	/* that publication woke for the answers before it too */
+	}
+	if (complete->wake_due) {
+		complete->wake_due = false;
+		wake(complete);
+	}
+}
+
+void complete_wait_below(struct complete *complete, uint32_t count)
+{
+	complete_batch_end(complete);
+	pthread_mutex_lock(&complete->lock);
+	while (atomic_load(&complete->outstanding) > count)
+		pthread_cond_wait(&complete->changed, &complete->lock);
+	pthread_mutex_unlock(&complete->lock);
+}
+
+void complete_drain(struct complete *complete)
+{
+	complete_wait_below(complete, 0);
+}
+
+int complete_barrier(struct complete *complete, uint64_t sequence, uint32_t slot, uint64_t unpin_blob_id)
+{
+	struct complete_barrier *b;
+
+	if (slot == WIRE_NO_SLOT && !unpin_blob_id)
+		return 0;
+	b = malloc(sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	*b = (struct complete_barrier){
+		.sequence = sequence, .slot = slot, .unpin_blob_id = unpin_blob_id, .pinned = unpin_blob_id != 0};
+	pthread_mutex_lock(&complete->lock);
+	*complete->barriers_end = b;
+	complete->barriers_end = &b->next;
+	fire_barriers_locked(complete);
+	pthread_mutex_unlock(&complete->lock);
+	complete->wake_due = true;
+	return 0;
+}
+
+cl_event complete_event_of(struct complete *complete, const struct wire_wait *wait, const struct complete_queue *queue,
+			   bool *ret_failed)
+{
+	struct complete_queue *other = NULL;
+	cl_event event = NULL;
+
+	pthread_mutex_lock(&complete->lock);
+	const struct complete_slot *s = &complete->slots[wait->slot];
+	if (s->sequence == wait->sequence) {
+		if (s->status < 0)
+			*ret_failed = true;
+		else if (!s->done && s->queue != queue)
+			other = s->queue;
+		if (other && s->event) {
+			event = s->event;
+			clRetainEvent(event);
+		}
+	}
+	pthread_mutex_unlock(&complete->lock);
+	/* A record without a command of its own (a marker) is done when what is before it on its queue is. The
+	 * queue cannot go meanwhile: only this thread reaps. */
+	if (other && !event && clEnqueueMarkerWithWaitList(other->cl, 0, NULL, &event))
+		clFinish(other->cl);
+	if (other)
+		clFlush(other->cl);
+	return event;
+}
+
+void complete_finish(struct complete *complete)
+{
+	for (struct complete_queue *q = complete->queues; q; q = q->next)
+		q->detached = true;
+	complete_reap(complete);
+	pthread_cond_destroy(&complete->changed);
+	pthread_mutex_destroy(&complete->lock);
+	free(complete->slots);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Acts on one parsed record: an object record on the tables, a queue record on the host's device.
+ *
+ * Ring thread only. Whatever happens is answered: in the record's slot, in queue_done of its queue, or
+ * in the engine page's `failed`.
+ */
+#ifndef VGPU_MDEV_ENGINE_COMPUTE_EXECUTE_H
+#define VGPU_MDEV_ENGINE_COMPUTE_EXECUTE_H
+
+#include "mdev/engine/compute/complete.h"
+#include "mdev/engine/compute/objects.h"
+#include "mdev/engine/compute/parse.h"
+
+struct executor {
+	const struct device *device;
+	struct complete *complete;
+	struct blobs *blobs;
+	struct objects *objects;
+	struct lease_status *status;
+	bool unified;
+	/* Non-unified: asks for a total of device memory; false if it is not granted. */
+	bool (*charge)(void *data, uint64_t total_bytes);
+	void *data;
+};
+
+/* error: what parse_record returned. taken_ns: when the record was taken, device time base, 0 if nobody wants to know. */
+void execute_record(struct executor *executor, const struct parsed *parsed, int error, uint64_t taken_ns);
+
+/* Drops the buffers that lie in blobs that vgpu-device wants back; `sequence` is the last record taken. */
+void execute_drop_dying(struct executor *executor, uint64_t sequence);
+#endif

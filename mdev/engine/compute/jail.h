@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's jail: entered by main before vendor code is loaded, never left.
+ */
+#ifndef VGPU_MDEV_ENGINE_COMPUTE_JAIL_H
+#define VGPU_MDEV_ENGINE_COMPUTE_JAIL_H
+
+#include <stdint.h>
+
+struct jail_settings {
+	const char *icd;		/* must stay readable, and the library it names */
+	const char *scratch;		/* a folder of this engine's own, made here; the only place it can write */
+	uint64_t memory_limit_bytes;	/* of private memory, the mapped blobs not counted; 0 = none */
+	const int *keep_fds;		/* ascending, above 2; all others above 2 are closed */
+	unsigned keep_fd_count;
+};
+
+/* Enters. What the host does not allow is said in one line of the log; only a jail without no_new_privs or
+ * without its scratch folder is an error: -errno. One thread only. */
+int jail_enter(const struct jail_settings *settings);
+
+/* Removes the scratch folder, as far as the jail lets us: its content always. */
+void jail_leave_nothing(const char *scratch);
+#endif

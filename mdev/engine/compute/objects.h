@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's objects in one context: queues, buffers, programs, kernels, by the ids the guest chose.
+ *
+ * Ring thread only. Destroying takes an object out of its table at once; what commands in flight still need
+ * is kept alive by OpenCL's own reference counts.
+ */
+#ifndef VGPU_MDEV_ENGINE_COMPUTE_OBJECTS_H
+#define VGPU_MDEV_ENGINE_COMPUTE_OBJECTS_H
+
+#include <CL/cl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mdev/engine/compute/complete.h"
+
+#define OBJECTS_VALUE_MAX 64u	/* longer argument values are set at every launch */
+
+struct buffer {
+	cl_mem cl;
+	uint64_t bytes;
+	uint64_t serial;	/* never reused, unlike id and cl */
+	uint64_t blob_id;	/* pinned; 0: a device buffer */
+};
+
+struct program {
+	cl_program cl;
+	uint8_t *reply;		/* struct wire_build_reply and what follows */
+	uint32_t reply_bytes;
+	uint64_t source_hash;
+};
+
+struct kernel_arg {
+	uint32_t kind;		/* enum wire_arg_kind the kernel declares; 0 = the driver does not tell */
+	bool set;
+	uint32_t bytes;
+	uint64_t serial;	/* BUFFER: of the buffer set, 0 for NULL */
+	uint8_t value[OBJECTS_VALUE_MAX];
+};
+
+struct kernel {
+	cl_kernel cl;
+	uint64_t name_hash;	/* of program and name: kernel_id in the lease's status page */
+	uint32_t arg_count;
+	struct kernel_arg args[];
+};
+
+struct objects {
+	struct complete_queue *queues[WIRE_QUEUE_COUNT];
+	struct buffer **buffers;	/* WIRE_OBJECT_MAX each */
+	struct program **programs;
+	struct kernel **kernels;
+	uint32_t buffer_id_end;		/* no buffer has this id or a higher one */
+	uint64_t next_serial;
+	uint64_t charged_bytes;		/* of device buffers */
+};
+
+int objects_init(struct objects *objects);
+
+/* Releases everything, kernels first. No command may be running. */
+void objects_finish(struct objects *objects, struct blobs *blobs);
+
+/* What clGetKernelArgInfo says of each argument, as wire kinds. Returns a kernel that owns cl, or NULL. */
+struct kernel *kernel_create(cl_kernel cl, uint64_t name_hash);
+void kernel_destroy(struct kernel *kernel);
+/* enum wire_arg_kind of an argument, 0 if the driver does not tell. */
+uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index);
+void program_destroy(struct program *program);
+
+/* FNV-1a. */
+uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t count);
+#endif

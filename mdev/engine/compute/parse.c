@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. parse_record reads the envelope (slot, and queue for queue records) first, so that
+ * a refusal can be answered; then the opcode's row gives the least size and the function for the rest.
+ * Every function reads only inside [record, record + bytes): the fixed part by the row's size, the
+ * variable part by a cursor whose error sticks.
+ */
+#include "mdev/engine/compute/parse.h"
+
+#include <CL/cl.h>
+#include <string.h>
+
+struct cursor {
+	const uint8_t *at;
+	size_t left;
+	bool bad;
+};
+
+/* The next `bytes`, consumed together with their padding to 8; NULL (and bad) if they are not there. */
+static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
+{
+	uint64_t padded = (bytes + 7) & ~(uint64_t)7;
+
+	if (cursor->bad || padded < bytes || padded > cursor->left) {
+		cursor->bad = true;
+		return NULL;
+	}
+	const void *taken = cursor->at;
+	cursor->at += padded;
+	cursor->left -= padded;
+	return taken;
+}
+
+static bool object_id_fits(uint32_t id)
+{
+	return id >= 1 && id < WIRE_OBJECT_MAX;
+}
+
+/* A range of at least one byte inside a mapped blob of memory. */
+static bool range_fits(const struct wire_range *range, const struct parse_limits *limits)
+{
+	uint64_t end;
+
+	return range->bytes && WIRE_BLOB_KIND(range->blob_id) == WIRE_BLOB_KIND_MEMORY &&
+	       !__builtin_add_overflow(range->offset, range->bytes, &end) &&
+	       end <= limits->blob_bytes(limits->data, range->blob_id);
+}
+
+static int queue_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			      struct parsed *parsed)
+{
+	const struct wire_queue_create *r = record;
+	const uint64_t known = CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE;
+
+	(void)rest;
+	(void)limits;
+	if (r->queue < 1 || r->queue >= WIRE_QUEUE_COUNT)
+		return CL_INVALID_COMMAND_QUEUE;
+	if (r->properties & ~known)
+		return CL_INVALID_QUEUE_PROPERTIES;
+	parsed->queue_create.queue = r->queue;
+	parsed->queue_create.profiling = r->properties & CL_QUEUE_PROFILING_ENABLE;
+	return 0;
+}
+
+static int destroy_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_destroy *r = record;
+
+	(void)rest;
+	(void)limits;
+	switch (r->h.opcode) {
+	case WIRE_QUEUE_DESTROY:
+		if (r->id < 1 || r->id >= WIRE_QUEUE_COUNT)
+			return CL_INVALID_COMMAND_QUEUE;
+		break;
+	case WIRE_BUFFER_DESTROY:
+		if (!object_id_fits(r->id))
+			return CL_INVALID_MEM_OBJECT;
+		break;
+	case WIRE_PROGRAM_DESTROY:
+		if (!object_id_fits(r->id))
+			return CL_INVALID_PROGRAM;
+		break;
+	default:
+		if (!object_id_fits(r->id))
+			return CL_INVALID_KERNEL;
+	}
+	parsed->destroy_id = r->id;
+	return 0;
+}
+
+static int buffer_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			       struct parsed *parsed)
+{
+	const struct wire_buffer_create *r = record;
+	const uint64_t device_access = CL_MEM_READ_WRITE | CL_MEM_WRITE_ONLY | CL_MEM_READ_ONLY;
+	const uint64_t host_access = CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS;
+
+	(void)rest;
+	if (!object_id_fits(r->buffer))
+		return CL_INVALID_MEM_OBJECT;
+	if ((r->flags & ~(device_access | host_access)) || __builtin_popcountll(r->flags & device_access) > 1 ||
+	    __builtin_popcountll(r->flags & host_access) > 1)
+		return CL_INVALID_VALUE;
+	if (!r->bytes || r->bytes > limits->max_alloc_bytes)
+		return CL_INVALID_BUFFER_SIZE;
+	if (limits->unified) {
+		if (r->backing.bytes != r->bytes || !range_fits(&r->backing, limits))
+			return CL_INVALID_HOST_PTR;
+		if (r->backing.offset & (limits->mem_align_bytes - 1))
+			return CL_MISALIGNED_SUB_BUFFER_OFFSET;
+	} else if (r->backing.blob_id || r->backing.offset || r->backing.bytes) {
+		return CL_INVALID_HOST_PTR;
+	}
+	parsed->buffer_create.buffer = r->buffer;
+	parsed->buffer_create.flags = r->flags;
+	parsed->buffer_create.bytes = r->bytes;
+	parsed->buffer_create.backing = r->backing;
+	return 0;
+}
+
+static int program_build_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			       struct parsed *parsed)
+{
+	const struct wire_program_build *r = record;
+
+	(void)rest;
+	if (!object_id_fits(r->program))
+		return CL_INVALID_PROGRAM;
+	if (r->source.bytes && !range_fits(&r->source, limits))
+		return CL_INVALID_VALUE;
+	if (r->options.bytes && !range_fits(&r->options, limits))
+		return CL_INVALID_BUILD_OPTIONS;
+	if (!range_fits(&r->reply, limits) || (r->reply.offset & 7) || r->reply.bytes < sizeof(struct wire_build_reply))
+		return CL_INVALID_VALUE;
+	parsed->program_build.program = r->program;
+	parsed->program_build.source = r->source;
+	parsed->program_build.options = r->options;
+	parsed->program_build.reply = r->reply;
+	return 0;
+}
+
+static int kernel_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			       struct parsed *parsed)
+{
+	const struct wire_kernel_create *r = record;
+
+	(void)limits;
+	if (!object_id_fits(r->kernel))
+		return CL_INVALID_KERNEL;
+	if (!object_id_fits(r->program))
+		return CL_INVALID_PROGRAM;
+	if (!r->name_bytes || r->name_bytes >= sizeof(parsed->kernel_create.name))
+		return CL_INVALID_KERNEL_NAME;
+	const char *name = cursor_take(rest, r->name_bytes);
+	if (!name || memchr(name, 0, r->name_bytes))
+		return CL_INVALID_KERNEL_NAME;
+	parsed->kernel_create.kernel = r->kernel;
+	parsed->kernel_create.program = r->program;
+	memcpy(parsed->kernel_create.name, name, r->name_bytes);
+	parsed->kernel_create.name[r->name_bytes] = 0;
+	return 0;
+}
+
+static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
+{
+	const struct wire_arg *arg = cursor_take(rest, sizeof(*arg));
+
+	if (!arg)
+		return CL_INVALID_KERNEL_ARGS;
+	*ret_arg = (struct parsed_arg){.kind = arg->kind, .bytes = arg->bytes, .object = arg->object};
+	switch (arg->kind) {
+	case WIRE_ARG_VALUE:
+		if (!arg->bytes)
+			return CL_INVALID_ARG_SIZE;
+		ret_arg->value = cursor_take(rest, arg->bytes);
+		return ret_arg->value ? 0 : CL_INVALID_ARG_SIZE;
+	case WIRE_ARG_BUFFER:
+		return arg->object < WIRE_OBJECT_MAX ? 0 : CL_INVALID_MEM_OBJECT;
+	case WIRE_ARG_LOCAL:
+		return arg->bytes ? 0 : CL_INVALID_ARG_SIZE;
+	default:
+		return CL_INVALID_ARG_VALUE;
+	}
+}
+
+static int ndrange_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_ndrange *r = record;
+	struct parsed_ndrange *n = &parsed->ndrange;
+
+	(void)limits;
+	if (!object_id_fits(r->kernel))
+		return CL_INVALID_KERNEL;
+	if (r->dimensions < 1 || r->dimensions > 3)
+		return CL_INVALID_WORK_DIMENSION;
+	if (r->has_local > 1)
+		return CL_INVALID_WORK_GROUP_SIZE;
+	if (r->arg_count > WIRE_ARG_MAX)
+		return CL_INVALID_KERNEL_ARGS;
+	size_t items = 1, group = 1;
+	for (uint32_t i = 0; i < r->dimensions; i++) {
+		uint64_t end;
+		if (__builtin_add_overflow(r->offset[i], r->global[i], &end))
+			return CL_INVALID_GLOBAL_OFFSET;
+		if (__builtin_mul_overflow(items, r->global[i] ? r->global[i] : 1, &items))
+			return CL_INVALID_GLOBAL_WORK_SIZE;
+		if (r->has_local && (!r->local[i] || __builtin_mul_overflow(group, r->local[i], &group)))
+			return CL_INVALID_WORK_GROUP_SIZE;
+		n->offset[i] = r->offset[i];
+		n->global[i] = r->global[i];
+		n->local[i] = r->has_local ? r->local[i] : 0;
+	}
+	n->kernel = r->kernel;
+	n->dimensions = r->dimensions;
+	n->arg_count = r->arg_count;
+	n->has_local = r->has_local;
+	for (uint32_t i = 0; i < r->arg_count; i++) {
+		int error = arg_parse(rest, &n->args[i]);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int fill_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_buffer_fill *r = record;
+	uint64_t end;
+
+	(void)rest;
+	(void)limits;
+	if (!object_id_fits(r->buffer))
+		return CL_INVALID_MEM_OBJECT;
+	if (!r->pattern_bytes || r->pattern_bytes > sizeof(r->pattern) || (r->pattern_bytes & (r->pattern_bytes - 1)))
+		return CL_INVALID_VALUE;
+	if (r->offset % r->pattern_bytes || r->bytes % r->pattern_bytes || __builtin_add_overflow(r->offset, r->bytes, &end))
+		return CL_INVALID_VALUE;
+	parsed->fill = (struct parsed_fill){r->buffer, r->pattern_bytes, r->offset, r->bytes, r->pattern};
+	return 0;
+}
+
+static int copy_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_buffer_copy *r = record;
+	uint64_t end;
+
+	(void)rest;
+	(void)limits;
+	if (!object_id_fits(r->source) || !object_id_fits(r->destination))
+		return CL_INVALID_MEM_OBJECT;
+	if (!r->bytes || __builtin_add_overflow(r->source_offset, r->bytes, &end) ||
+	    __builtin_add_overflow(r->destination_offset, r->bytes, &end))
+		return CL_INVALID_VALUE;
+	parsed->copy = (struct parsed_copy){r->source, r->destination, r->source_offset, r->destination_offset, r->bytes};
+	return 0;
+}
+
+static int transfer_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			  struct parsed *parsed)
+{
+	const struct wire_buffer_transfer *r = record;
+	uint64_t end;
+
+	(void)rest;
+	if (!object_id_fits(r->buffer))
+		return CL_INVALID_MEM_OBJECT;
+	if (!range_fits(&r->range, limits) || __builtin_add_overflow(r->offset, r->range.bytes, &end))
+		return CL_INVALID_VALUE;
+	parsed->transfer = (struct parsed_transfer){r->buffer, r->offset, r->range};
+	return 0;
+}
+
+static int marker_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	(void)record;
+	(void)rest;
+	(void)limits;
+	(void)parsed;
+	return 0;
+}
+
+static int blob_release_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+			      struct parsed *parsed)
+{
+	const struct wire_blob_release *r = record;
+
+	(void)rest;
+	(void)limits;
+	if (WIRE_BLOB_KIND(r->blob_id) != WIRE_BLOB_KIND_MEMORY)
+		return CL_INVALID_VALUE;
+	parsed->release_blob_id = r->blob_id;
+	return 0;
+}
+
+/* By opcode. queued: starts with struct wire_queued, waits follow the fixed part. */
+static const struct {
+	uint32_t fixed_bytes;
+	bool queued;
+	int (*parse)(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed);
+} rows[WIRE_OPCODE_COUNT] = {
+	[WIRE_QUEUE_CREATE] = {sizeof(struct wire_queue_create), false, queue_create_parse},
+	[WIRE_QUEUE_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_BUFFER_CREATE] = {sizeof(struct wire_buffer_create), false, buffer_create_parse},
+	[WIRE_BUFFER_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_PROGRAM_BUILD] = {sizeof(struct wire_program_build), false, program_build_parse},
+	[WIRE_PROGRAM_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_KERNEL_CREATE] = {sizeof(struct wire_kernel_create), false, kernel_create_parse},
+	[WIRE_KERNEL_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_NDRANGE] = {sizeof(struct wire_ndrange), true, ndrange_parse},
+	[WIRE_BUFFER_FILL] = {sizeof(struct wire_buffer_fill), true, fill_parse},
+	[WIRE_BUFFER_COPY] = {sizeof(struct wire_buffer_copy), true, copy_parse},
+	[WIRE_BUFFER_WRITE] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
+	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
+	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
+	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+};
+
+static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)
+{
+	if (queued->wait_count > WIRE_WAIT_MAX)
+		return CL_INVALID_EVENT_WAIT_LIST;
+	const struct wire_wait *waits = cursor_take(rest, (uint64_t)queued->wait_count * sizeof(*waits));
+	if (!waits)
+		return CL_INVALID_EVENT_WAIT_LIST;
+	for (uint32_t i = 0; i < queued->wait_count; i++)
+		if (waits[i].slot >= WIRE_SLOT_COUNT || !waits[i].sequence || waits[i].sequence >= parsed->sequence)
+			return CL_INVALID_EVENT_WAIT_LIST;
+	parsed->waits = waits;
+	parsed->wait_count = queued->wait_count;
+	return 0;
+}
+
+int parse_record(const void *record, size_t bytes, const struct parse_limits *limits, struct parsed *ret_parsed)
+{
+	const struct wire_header *header = record;
+	struct parsed *parsed = ret_parsed;
+
+	parsed->opcode = header->opcode;
+	parsed->sequence = header->sequence;
+	parsed->slot = WIRE_NO_SLOT;
+	parsed->queue = 0;
+	parsed->wait_count = 0;
+	parsed->waits = NULL;
+	if (header->opcode == WIRE_NOP)
+		return 0;
+	if (header->opcode >= WIRE_OPCODE_COUNT)
+		return CL_INVALID_OPERATION;
+	if (bytes < rows[header->opcode].fixed_bytes)
+		return CL_INVALID_VALUE;
+
+	/* The envelope: slot is the first word after the header of every record. */
+	const struct wire_queued *queued = record;
+	if (queued->slot != WIRE_NO_SLOT && queued->slot >= WIRE_SLOT_COUNT)
+		return CL_INVALID_EVENT;
+	parsed->slot = queued->slot;
+	if (rows[header->opcode].queued) {
+		if (queued->queue < 1 || queued->queue >= WIRE_QUEUE_COUNT)
+			return CL_INVALID_COMMAND_QUEUE;
+		parsed->queue = queued->queue;
+	}
+	if (header->flags)
+		return CL_INVALID_OPERATION;
+
+	struct cursor rest = {.at = (const uint8_t *)record + rows[header->opcode].fixed_bytes,
+			      .left = bytes - rows[header->opcode].fixed_bytes};
+	if (rows[header->opcode].queued) {
+		int error = waits_parse(queued, &rest, parsed);
+		if (error)
+			return error;
+	}
+	return rows[header->opcode].parse(record, &rest, limits, parsed);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records of the ring (shim/wire/wire.h), parsed: from bytes that a guest wrote to values that cannot be wrong.
+ *
+ * Pure: no OpenCL call, no state. The input is a private copy of one record; what points into it (waits,
+ * argument values, names) is good as long as that copy is. After a successful parse: ids are in range,
+ * counts fit, ranges lie inside blobs that are mapped now, sizes do not overflow, enumerations are
+ * known. Whether an object with that id exists is the executor's question.
+ */
+#ifndef VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
+#define VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/wire/wire.h"
+
+/* What bounds depend on. */
+struct parse_limits {
+	uint32_t mem_align_bytes;	/* power of two */
+	uint64_t max_alloc_bytes;
+	bool unified;			/* buffers have a backing range */
+	uint64_t (*blob_bytes)(void *data, uint64_t blob_id);	/* 0 = not mapped */
+	void *data;
+};
+
+struct parsed_queue_create {
+	uint32_t queue;
+	bool profiling;
+};
+struct parsed_buffer_create {
+	uint32_t buffer;
+	uint64_t flags;
+	uint64_t bytes;
+	struct wire_range backing;	/* bytes 0: none */
+};
+struct parsed_program_build {
+	uint32_t program;
+	struct wire_range source;	/* bytes 0: the reply is asked for again */
+	struct wire_range options;
+	struct wire_range reply;
+};
+struct parsed_kernel_create {
+	uint32_t kernel;
+	uint32_t program;
+	char name[1024];		/* with its NUL */
+};
+struct parsed_arg {
+	uint32_t kind;			/* enum wire_arg_kind */
+	uint32_t bytes;
+	uint32_t object;
+	const void *value;		/* VALUE: `bytes` of it, aligned to 8 */
+};
+struct parsed_ndrange {
+	uint32_t kernel;
+	uint32_t dimensions;
+	uint32_t arg_count;
+	bool has_local;
+	size_t offset[3];
+	size_t global[3];
+	size_t local[3];
+	struct parsed_arg args[WIRE_ARG_MAX];
+};
+struct parsed_fill {
+	uint32_t buffer;
+	uint32_t pattern_bytes;
+	uint64_t offset;
+	uint64_t bytes;
+	const void *pattern;
+};
+struct parsed_copy {
+	uint32_t source;
+	uint32_t destination;
+	uint64_t source_offset;
+	uint64_t destination_offset;
+	uint64_t bytes;
+};
+struct parsed_transfer {
+	uint32_t buffer;
+	uint64_t offset;
+	struct wire_range range;
+};
+
+struct parsed {
+	uint16_t opcode;
+	uint64_t sequence;
+	uint32_t slot;			/* < WIRE_SLOT_COUNT or WIRE_NO_SLOT */
+	uint32_t queue;			/* of a queue record, 0 for the others */
+	uint32_t wait_count;
+	const struct wire_wait *waits;
+	union {
+		struct parsed_queue_create queue_create;
+		uint32_t destroy_id;
+		struct parsed_buffer_create buffer_create;
+		struct parsed_program_build program_build;
+		struct parsed_kernel_create kernel_create;
+		struct parsed_ndrange ndrange;
+		struct parsed_fill fill;
+		struct parsed_copy copy;
+		struct parsed_transfer transfer;
+		uint64_t release_blob_id;
+	};
+};
+
+/*
+ * Parses the `bytes` of one record, aligned to 8; its header's own length is bytes (the ring checked
+ * that). 0, or the OpenCL error with which the record is refused; opcode, sequence, slot and queue of
+ * *ret_parsed are set in any case, as far as they could be read (else WIRE_NO_SLOT and 0).
+ */
+int parse_record(const void *record, size_t bytes, const struct parse_limits *limits, struct parsed *ret_parsed);
+#endif
