@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+include tests/shim/sources.mk
 # TESTS are cmocka programs; TEST_PROGRAMS are what they start; FUZZERS have a LLVMFuzzerTestOneInput.
 
 TESTS += test_keeper
