@@ -202,6 +202,32 @@ static void routes_are_found_whole_or_not_at_all(void **state)
 	assert_false(api_route_find("GET", longest, &request, allow, &refusal));
 }
 
+/* Run from the top of the tree, as `make test` does. */
+static void every_route_is_in_the_api_document(void **state)
+{
+	char text[65536], line[256];
+	FILE *file = fopen("docs/api.openapi.yaml", "re");
+
+	(void)state;
+	assert_non_null(file);
+	size_t bytes = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[bytes] = '\0';
+	for (const struct api_route *route = api_routes; route->method; route++) {
+		snprintf(line, sizeof(line), "\n  %s:\n", route->pattern);
+		char *at = strstr(text, line);
+		if (!at)
+			fail_msg("%s is not in the document", route->pattern);
+		const char *end = strstr(at + 3, "\n  /");
+		snprintf(line, sizeof(line), "\n    %s:\n", route->method);
+		for (char *c = line; *c; c++)
+			*c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+		const char *method = strstr(at, line);
+		if (!method || (end && method > end))
+			fail_msg("%s %s is not in the document", route->method, route->pattern);
+	}
+}
+
 /* ---- probe and capset ------------------------------------------------------------------------------------ */
 
 static const char good_device[] =
@@ -466,6 +492,7 @@ int main(void)
 		cmocka_unit_test(builtin_profiles_follow_from_the_size),
 		cmocka_unit_test(the_largest_profile_fits_the_bar),
 		cmocka_unit_test(routes_are_found_whole_or_not_at_all),
+		cmocka_unit_test(every_route_is_in_the_api_document),
 		cmocka_unit_test(a_probed_device_becomes_a_capset),
 		cmocka_unit_test(a_probe_that_lies_is_refused),
 		cmocka_unit_test(what_was_written_is_read_again_and_removal_is_final),
