@@ -391,6 +391,34 @@ static void an_arbiter_that_starts_over_goes_on(void **state)
 	}
 }
 
+static void an_open_lease_loses_no_time_when_the_arbiter_starts_over(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.status[0].busy_ns = 7 * MS;	/* of an engine that is new, but has counted */
+	arbiter_engine_remove(world.entity[0], world.engine[0], world.now_ns);
+	world.engine[0] = arbiter_engine_add(world.entity[0], &world.status[0]);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	enter(&world, 0);
+	world.now_ns += 500 * MS;
+	world.status[0].busy_ns += 300 * MS;
+	assert_int_equal(used_ns(&world, 0), 300 * MS);
+	arbiter_destroy(world.arbiter);
+	world.arbiter = arbiter_create(&settings, &ops, &world);
+	arbiter_set_hold(world.arbiter, true);
+	world.now_ns += 200 * MS;
+	world.status[0].busy_ns += 100 * MS;
+	add(&world, 0);
+	arbiter_set_hold(world.arbiter, false);
+	assert_int_equal(used_ns(&world, 0), 400 * MS);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(used_ns(&world, 0), 400 * MS);
+	end(&world);
+}
+
 static void two_pages_that_say_granted_end_as_one(void **state)
 {
 	struct world world = {.now_ns = MS};
@@ -453,6 +481,7 @@ int main(void)
 		cmocka_unit_test(an_engine_that_enters_too_late_is_waited_for),
 		cmocka_unit_test(a_run_of_an_old_epoch_holds_nobody_up),
 		cmocka_unit_test(an_arbiter_that_starts_over_goes_on),
+		cmocka_unit_test(an_open_lease_loses_no_time_when_the_arbiter_starts_over),
 		cmocka_unit_test(two_pages_that_say_granted_end_as_one),
 		cmocka_unit_test(a_page_of_another_version_is_refused),
 		cmocka_unit_test(members_leave_in_any_order_and_turns_go_on),
