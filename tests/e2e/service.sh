@@ -227,7 +227,7 @@ crashes() {
 	while [ $n -lt "$operations" ]; do
 		n=$((n + 1))
 		name=v$((RANDOM % 8))
-		if [ $killed -lt "$kills" ] && [ $((RANDOM % (operations / kills))) = 0 ]; then
+		if [ $((n * kills / operations)) -gt $killed ]; then
 			killed=$((killed + 1))
 			(sleep "0.0$((RANDOM % 40 + 10))"; kill -9 "$VGPUD_PID") &
 			local killer=$!
@@ -262,7 +262,7 @@ crashes() {
 	echo "$n operations, $killed kills"
 	eventually 5 eval '[ "$(admin vgpu list --json | jq "[.vgpus[] | select(.state != \"running\")] | length")" = 0 ]' || return 1
 	for id in $(admin vgpu list -q); do admin vgpu delete "$id" --yes || return 1; done
-	[ -z "$(ls "$WORK/run/vgpu")" ] && [ -z "$(ls "$WORK/state/vgpus" | grep -v corrupt)" ] && [ "$(processes)" = 0 ] && [ "$killed" -ge 1 ]
+	[ -z "$(ls "$WORK/run/vgpu")" ] && [ -z "$(ls "$WORK/state/vgpus" | grep -v corrupt)" ] && [ "$(processes)" = 0 ] && [ "$killed" = "$kills" ]
 }
 check "$operations random operations under $kills kills of vgpud: the state is what was acknowledged, nothing is left" crashes
 
