@@ -17,6 +17,7 @@ struct daemon_options {
 	char *icds[DAEMON_LIST_MOST + 1];
 	char *environment[DAEMON_LIST_MOST + 1];	/* K=V */
 	uint64_t slice_us;	/* 0 = default */
+	uint64_t probe_timeout_ms;
 	bool stop_vgpus_on_exit;
 };
 

@@ -22,7 +22,9 @@
 #define CONNECT_EVERY_US 3000u
 #define CONNECT_PATIENCE_US 10000000u	/* a keeper that lives and does not listen for so long is killed */
 #define DEATHS_WINDOW_US 10000000u
-#define DEATHS_AT_ONCE 5u		/* in the window, with a restart at once; then with a pause */
+/* In the window, with a restart at once; then with a pause. One that never came to serve weighs ten times. */
+#define DEATHS_AT_ONCE 50u
+#define DEATH_UNMANAGED 10u
 #define PAUSE_FIRST_US 500000u
 #define PAUSE_MOST_US 30000000u
 #define STOP_EVERY_US 3000u
@@ -331,8 +333,7 @@ static void on_connection_end(void *data)
 {
 	struct instance *instance = data;
 
-	instance->client = NULL;
-	instance->managed = false;
+	instance->client = NULL;	/* managed stays: should this be its death, it has served */
 	if (instance->state == INSTANCE_STOPPING)
 		return;
 	/* Most often the keeper is dead, which its pidfd is about to say; else it has dismissed us: connect again. */
@@ -351,7 +352,7 @@ static int on_pause_end(sd_event_source *source, uint64_t now_us, void *data)
 }
 
 /* Starts the keeper again: at once, or after a pause when it dies again and again. */
-static void start_again(struct instance *instance, const char *why)
+static void start_again(struct instance *instance, bool had_served, const char *why)
 {
 	uint64_t now_us = monotonic_us();
 
@@ -360,7 +361,8 @@ static void start_again(struct instance *instance, const char *why)
 		instance->deaths = 0;
 		instance->pause_us = PAUSE_FIRST_US;
 	}
-	if (++instance->deaths <= DEATHS_AT_ONCE) {
+	instance->deaths += had_served ? 1 : DEATH_UNMANAGED;
+	if (instance->deaths <= DEATHS_AT_ONCE) {
 		start_keeper(instance);
 		return;
 	}
@@ -373,6 +375,7 @@ static void start_again(struct instance *instance, const char *why)
 static int on_keeper_exit(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct instance *instance = data;
+	bool had_served = instance->managed;
 	char why[128];
 
 	(void)source;
@@ -387,7 +390,7 @@ static int on_keeper_exit(sd_event_source *source, int fd, uint32_t events, void
 	event_log_add(instance->around->events, "keeper.died", instance->spec->uuid, "vGPU %s: %s; it is started again", instance->spec->name,
 		      why);
 	if (instance->parent) {
-		start_again(instance, why);
+		start_again(instance, had_served, why);
 	} else {
 		set_timer(instance, 0, NULL);
 		enter_state(instance, INSTANCE_WAITING, why);
@@ -463,6 +466,7 @@ static void start_keeper(struct instance *instance)
 		instance->pause_us = instance->pause_us * 2 > PAUSE_MOST_US ? PAUSE_MOST_US : instance->pause_us * 2;
 		return;
 	}
+	instance->managed = false;
 	watch_keeper(instance, pid, pidfd);
 	enter_state(instance, INSTANCE_STARTING, "");
 	instance->since_us = monotonic_us();

@@ -38,7 +38,7 @@ int quantity_parse_bytes(const char *text, uint64_t *ret_bytes, char ret_why[256
 			thousandths += (uint64_t)(*at - '0') * scale;
 		}
 	}
-	if (*at == ' ')
+	if (*at == ' ' && at[1])
 		at++;
 	if (*at) {
 		const char *unit = strchr(units, toupper((unsigned char)*at));

@@ -6,7 +6,9 @@
  * answer is the reason. Order of a delete: "deleting" durable, processes stopped, runtime folder removed, definition removed,
  * answered; a vgpud that starts over a definition that is "deleting" finishes it.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,6 +419,29 @@ static int by_creation(const void *a, const void *b)
 	return strcmp(first->spec.uuid, second->spec.uuid);
 }
 
+/*
+ * A create that was cut short before its definition was written leaves an empty folder. One with something in it belongs to a vGPU whose
+ * definition was lost: that may still run, so it is named and left.
+ */
+static void sweep_runtime(struct service *service)
+{
+	char path[512];
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "%s/vgpu", service->settings.runtime_dir);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (!vgpu_uuid_is_valid(entry->d_name) || find_named(service, entry->d_name))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR))
+			log_warning("%s/%.36s belongs to no vGPU that is defined (%s); its processes, if any, are left alone", path, entry->d_name,
+				    strerror(errno));
+	}
+	closedir(dir);
+}
+
 int service_vgpus_load(struct service *service, char ret_why[256])
 {
 	unsigned count = 0;
@@ -437,6 +462,7 @@ int service_vgpus_load(struct service *service, char ret_why[256])
 		sorted[i]->next = sorted[i + 1];
 	service->vgpus = sorted[0];
 	free(sorted);
+	sweep_runtime(service);
 	return 0;
 }
 

@@ -192,7 +192,7 @@ static int run(struct daemon *daemon)
 			.cache_dir = daemon->options.cache_dir,
 			.icds = (const char *const *)daemon->options.icds,
 			.environment = (const char *const *)daemon->options.environment,
-			.probe_timeout_ms = 30000,
+			.probe_timeout_ms = daemon->options.probe_timeout_ms,
 		},
 	};
 	char why[256];

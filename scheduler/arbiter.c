@@ -6,11 +6,11 @@
 
 struct arbiter_engine {
 	const struct lease_status *status;
-	uint64_t busy_seen_ns;		/* its busy_ns when the open lease was last folded */
 	struct arbiter_engine *next;
 };
 
 struct arbiter_entity {
+	struct arbiter *arbiter;
 	struct lease_grant *grant;
 	void *owner;
 	struct arbiter_engine *engines;
@@ -114,22 +114,27 @@ static uint64_t elapsed_ns(uint64_t from_ns, uint64_t now_ns)
 	return from_ns && now_ns > from_ns ? now_ns - from_ns : 0;
 }
 
-static uint64_t busy_since_fold_ns(const struct arbiter_entity *entity, uint64_t wall_ns)
+static uint64_t busy_sum_ns(const struct arbiter_entity *entity)
 {
 	uint64_t sum_ns = 0;
 
-	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next) {
-		uint64_t busy_ns = atomic_load_explicit(&engine->status->busy_ns, memory_order_relaxed);
-		uint64_t delta_ns = busy_ns > engine->busy_seen_ns ? busy_ns - engine->busy_seen_ns : 0;
-		sum_ns = delta_ns > wall_ns - sum_ns ? wall_ns : sum_ns + delta_ns;
-	}
+	/* Engines may lie; a sum that wraps is one more lie, bounded by wall time as all are. */
+	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
+		sum_ns += atomic_load_explicit(&engine->status->busy_ns, memory_order_relaxed);
 	return sum_ns;
+}
+
+static uint64_t busy_since_fold_ns(const struct arbiter_entity *entity, uint64_t wall_ns)
+{
+	uint64_t sum_ns = busy_sum_ns(entity), base_ns = atomic_load(&entity->grant->busy_base_ns);
+	uint64_t delta_ns = sum_ns > base_ns ? sum_ns - base_ns : 0;
+
+	return delta_ns > wall_ns ? wall_ns : delta_ns;
 }
 
 static void mark_busy(struct arbiter_entity *entity)
 {
-	for (struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
-		engine->busy_seen_ns = atomic_load_explicit(&engine->status->busy_ns, memory_order_relaxed);
+	atomic_store(&entity->grant->busy_base_ns, busy_sum_ns(entity));
 }
 
 static uint64_t unbooked_ns(const struct arbiter_entity *entity, uint64_t now_ns)
@@ -316,12 +321,10 @@ struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *
 	entity = calloc(1, sizeof(*entity));
 	if (!entity)
 		return NULL;
+	entity->arbiter = arbiter;
 	entity->grant = grant;
 	entity->owner = owner;
-	/* An open lease of an arbiter before this one: what its engines did meanwhile was counted by nobody. */
 	uint64_t word = word_of(entity);
-	if ((word & LEASE_GRANTED) && !(word & LEASE_CONTENDED))
-		atomic_store(&grant->granted_at_ns, now_ns);
 	/* Two grants at once cannot come of our own doing; should pages say so, the later one is ended. */
 	for (size_t i = 0; i < arbiter->count && (word & LEASE_GRANTED); i++) {
 		if (!is_granted(arbiter->entities[i]))
@@ -363,7 +366,10 @@ struct arbiter_engine *arbiter_engine_add(struct arbiter_entity *entity, const s
 	if (!engine)
 		return NULL;
 	engine->status = status;
-	engine->busy_seen_ns = atomic_load_explicit(&status->busy_ns, memory_order_relaxed);
+	/* A new engine's count begins now; that of one heard again after a restart goes on from the base in the page. */
+	if (!entity->arbiter->hold)
+		atomic_store(&entity->grant->busy_base_ns, atomic_load(&entity->grant->busy_base_ns) +
+							   atomic_load_explicit(&status->busy_ns, memory_order_relaxed));
 	engine->next = entity->engines;
 	entity->engines = engine;
 	return engine;
@@ -380,6 +386,7 @@ void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine 
 			continue;
 		*at = engine->next;
 		free(engine);
+		mark_busy(entity);
 		return;
 	}
 }

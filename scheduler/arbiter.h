@@ -69,7 +69,7 @@ struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *
 /* Takes it out with its engines, which must be dead. Accepts NULL. */
 void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns);
 
-/* Adds an engine by its status page, borrowed. NULL without memory. */
+/* Adds an engine by its status page, borrowed; while held, it counts as one that was there before. NULL without memory. */
 struct arbiter_engine *arbiter_engine_add(struct arbiter_entity *entity, const struct lease_status *status);
 /* The engine is dead: what its page says counts no more. Accepts NULL. */
 void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine *engine, uint64_t now_ns);

@@ -56,7 +56,8 @@ struct lease_grant {
 	_Atomic uint64_t used_ns;	/* charged so far: contended leases by wall time */
 	_Atomic uint64_t grants;
 	_Atomic uint64_t overruns;
-	uint64_t reserved[8];
+	_Atomic uint64_t busy_base_ns;	/* sum of the engines' busy_ns when used_ns was last brought up to date */
+	uint64_t reserved[7];
 };
 static_assert(sizeof(struct lease_grant) == 128, "kept across builds");
 #define LEASE_GRANT_BYTES 4096u

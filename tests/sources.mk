@@ -14,6 +14,14 @@ vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
 
+# The service
+TESTS += test_arbiter test_leases
+test_arbiter_SRCS := tests/scheduler/test_arbiter.c scheduler/arbiter.c
+test_arbiter_PKGS := cmocka
+test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/log/log.c scheduler/arbiter.c scheduler/lease.c
+test_leases_PKGS := cmocka
+TEST_PROGRAMS += fake-libexec/vgpu-keeper
+fake-libexec/vgpu-keeper_SRCS := tests/mdev/fake_keeper.c mdev/ipc/seqpacket.c
 # benchmarks/: pure parts, then the set on a real OpenCL device.
 TESTS += test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels
 test_bench_stats_SRCS := tests/benchmarks/test_stats.c benchmarks/stats.c
@@ -71,3 +79,9 @@ test_virtio_gpu_random_PKGS := cmocka
 FUZZERS += fuzz_virtio_gpu_control
 fuzz_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/script.c \
 	tests/fuzz/fuzz_virtio_gpu_control.c
+TESTS += test_service_parts
+test_service_parts_SRCS := tests/mdev/test_service_parts.c $(SERVICE_SRCS)
+test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
+FUZZERS += fuzz_api_request
+fuzz_api_request_SRCS := tests/fuzz/fuzz_api_request.c $(SERVICE_SRCS)
+fuzz_api_request_PKGS := libmicrohttpd jansson libsystemd

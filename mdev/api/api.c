@@ -322,7 +322,7 @@ static int add_sources(struct api *api)
 	int r = info ? sd_event_add_io(api->loop, &api->io, info->epoll_fd, EPOLLIN, on_io, api) : -ENOTSUP;
 
 	if (r >= 0)
-		r = sd_event_add_time_relative(api->loop, &api->timer, CLOCK_MONOTONIC, 0, 0, on_time, api);
+		r = sd_event_add_time_relative(api->loop, &api->timer, CLOCK_MONOTONIC, 0, 1, on_time, api);
 	if (r >= 0)
 		r = sd_event_add_defer(api->loop, &api->deferred, on_deferred, api);
 	return r < 0 ? r : 0;

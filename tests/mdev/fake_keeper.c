@@ -77,6 +77,7 @@ static int device(void)
 		return pid;
 	pid = fork();
 	if (!pid) {
+		close_range(3, ~0u, 0);	/* the keeper's lock above all */
 		for (;;)
 			pause();
 	}

@@ -26,7 +26,7 @@ const struct command commands[] = {
 	{"vgpu", "replace-device", "ID", OPT_PROGRAM, OPT_PROGRAM, "runs its device processes from another build, under the guest",
 	 command_vgpu_replace_device},
 	{"events", NULL, NULL, OPT_FOLLOW | OPT_AFTER, 0, "what happened lately, or as it happens", command_events},
-	{"service", "stop", NULL, OPT_VGPUS, 0, "ends vgpud; the vGPUs run on unless --vgpus is given", command_service_stop},
+	{"service", "stop", NULL, OPT_VGPUS | OPT_YES, 0, "ends vgpud; the vGPUs run on unless --vgpus is given", command_service_stop},
 	/* Other words for the commonest. */
 	{"list", NULL, NULL, 0, 0, "vgpu list", command_vgpu_list},
 	{"types", NULL, NULL, 0, 0, "profile list", command_profile_list},
@@ -238,13 +238,13 @@ enum exit_code command_vgpu_create(const struct arguments *arguments)
 }
 
 /* Asks on a terminal; without one nobody can be asked, and the service refuses what is in use. */
-static bool is_confirmed(const struct arguments *arguments)
+static bool is_confirmed(const struct arguments *arguments, const char *question)
 {
 	char line[16];
 
 	if ((arguments->given & OPT_YES) || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return true;
-	fprintf(stderr, "Delete vGPU '%s'? [y/N] ", arguments->id);
+	fprintf(stderr, "%s%s%s? [y/N] ", question, arguments->id ? " " : "", arguments->id ? arguments->id : "");
 	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -253,7 +253,7 @@ enum exit_code command_vgpu_delete(const struct arguments *arguments)
 	json_t *answer;
 	char path[1024];
 
-	if (!is_confirmed(arguments))
+	if (!is_confirmed(arguments, "Delete vGPU"))
 		return complain(EXIT_FAILED, "nothing was deleted");
 	return client_call(arguments, "DELETE",
 			   client_path(path, "/v1/vgpus/", arguments->id, arguments->given & OPT_FORCE ? "?force=true" : ""), NULL, &answer);
@@ -312,8 +312,11 @@ enum exit_code command_events(const struct arguments *arguments)
 
 enum exit_code command_service_stop(const struct arguments *arguments)
 {
-	json_t *answer, *body = json_object();
+	json_t *answer, *body;
 
+	if ((arguments->given & OPT_VGPUS) && !is_confirmed(arguments, "Stop vgpud and every vGPU"))
+		return complain(EXIT_FAILED, "nothing was stopped");
+	body = json_object();
 	if (arguments->given & OPT_VGPUS)
 		json_object_set_new(body, "vgpus", json_true());
 	return client_call(arguments, "POST", "/v1/service/stop", body, &answer);

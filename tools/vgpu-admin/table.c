@@ -179,7 +179,7 @@ enum exit_code table_print_object(const struct arguments *arguments, const struc
 			if (arguments->no_headings)
 				puts(cell);
 			else
-				printf("%-16s %s\n", column->key, cell);
+				printf("%-18s %s\n", column->key, cell);
 		}
 	}
 	json_decref(object);
