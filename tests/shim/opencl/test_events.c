@@ -270,7 +270,7 @@ static void a_lost_device_answers_errors_and_a_new_context_works(void **state)
 	cl_event event, waiting;
 	int one = 1, got = 0;
 	cl_int error;
-	cl_mem mem;
+	cl_mem mem, fresh;
 
 	(void)state;
 	world_make(&world);
@@ -296,7 +296,9 @@ static void a_lost_device_answers_errors_and_a_new_context_works(void **state)
 	assert_int_equal(clBuildProgram(world.program, 0, NULL, NULL, NULL, NULL), CL_INVALID_OPERATION);
 	world_make(&next);	/* while the old one still stands */
 	got = 3;
-	assert_cl(clEnqueueWriteBuffer(next.queue, world_buffer(&next, 4, &one), CL_TRUE, 0, 4, &got, 0, NULL, NULL));
+	fresh = world_buffer(&next, 4, &one);
+	assert_cl(clEnqueueWriteBuffer(next.queue, fresh, CL_TRUE, 0, 4, &got, 0, NULL, NULL));
+	clReleaseMemObject(fresh);
 	clReleaseEvent(event);
 	clReleaseEvent(waiting);
 	clReleaseMemObject(mem);
