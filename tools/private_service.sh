@@ -40,7 +40,7 @@ service_start() {
 # Keepers outlive vgpud by design, so the service is asked to end its vGPUs first.
 service_stop() {
 	[ -n "$service_pid" ] || return 0
-	admin service stop --vgpus --yes >/dev/null 2>&1
+	admin service stop --vgpus >/dev/null 2>&1
 	end_process "$service_pid" 10
 	service_pid=
 }

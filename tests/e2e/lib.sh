@@ -47,7 +47,7 @@ vgpu_create() { # NAME [PROFILE]
 	admin vgpu create --name "$1" --profile "${2:-$(first_profile)}"
 }
 
-first_profile() { admin profile list --json | jq -r '[.[]? // .profiles[]?][0].name'; }
+first_profile() { admin profile list --json | jq -r '.profiles[0].name'; }
 
 vgpu_field() { admin vgpu show "$1" --json | jq -r "$2"; }
 
@@ -84,12 +84,12 @@ check() { # WHAT COMMAND...
 	fi
 }
 
-# Waits up to SECONDS for a condition.
+# Waits up to SECONDS for a condition; its last words are printed if it never holds.
 eventually() { # SECONDS COMMAND...
-	local until=$((SECONDS + $1))
+	local until=$((SECONDS + $1)) said
 	shift
-	until "$@"; do
-		[ $SECONDS -ge $until ] && return 1
+	until said=$("$@" 2>&1); do
+		[ $SECONDS -ge $until ] && { echo "$said"; return 1; }
 		sleep 0.05
 	done
 }
@@ -112,7 +112,7 @@ e2e_stop() {
 		[ -n "$pid" ] && kill "$pid" 2>/dev/null
 	done
 	if [ -n "${VGPUD_PID:-}" ]; then
-		admin service stop --vgpus --yes >/dev/null 2>&1 || kill "$VGPUD_PID" 2>/dev/null
+		admin service stop --vgpus >/dev/null 2>&1 || kill "$VGPUD_PID" 2>/dev/null
 		for _ in $(seq 200); do
 			kill -0 "$VGPUD_PID" 2>/dev/null || break
 			sleep 0.05

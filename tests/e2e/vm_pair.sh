@@ -8,8 +8,8 @@
 e2e_begin vm_pair
 export XDG_CACHE_HOME=$WORK/cache
 service_start || exit 1
-a=$(vgpu_create a)
-b=$(vgpu_create b)
+a=$(vgpu_create a) || exit 1
+b=$(vgpu_create b) || exit 1
 vm=("$BUILD/bin/vgpu-run" --socket "$WORK/vgpud.sock" --timeout 300
 	--file "$BUILD/tests/vgpu-guest-test:/usr/bin/vgpu-guest-test")
 vm() { # ID SCRIPT

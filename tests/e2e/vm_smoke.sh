@@ -8,7 +8,7 @@
 e2e_begin vm_smoke
 export XDG_CACHE_HOME=$WORK/cache
 service_start || exit 1
-id=$(vgpu_create smoke)
+id=$(vgpu_create smoke) || exit 1
 profile=$(vgpu_field "$id" .profile)
 vram=$(vgpu_field "$id" .vram_bytes)
 
