@@ -61,6 +61,9 @@ struct memory {
 	bool reaper_set;
 };
 
+static bool reapable(struct ring *ring, struct ring_wait *wait);
+static void reaper_notified(struct ring *ring, struct ring_wait *wait);
+
 int memory_create(struct ring *ring, struct memory **ret_memory)
 {
 	struct memory *memory = calloc(1, sizeof(*memory));
@@ -75,6 +78,8 @@ int memory_create(struct ring *ring, struct memory **ret_memory)
 	memory->slab_bytes = slab_bytes;
 	memory->align_bytes = capset->mem_align_bytes > 64 ? capset->mem_align_bytes : 64;
 	memory->next_blob = 1;
+	memory->reaper.done = reapable;
+	memory->reaper.notify = reaper_notified;
 	memory->parting_end = &memory->parting;
 	pthread_mutex_init(&memory->lock, NULL);
 	pthread_mutex_init(&memory->reap_lock, NULL);
@@ -371,8 +376,6 @@ static void parting_add(struct memory *memory, struct parting *parting)
 	memory->parting_end = &parting->next;
 	memory->parting_bytes += parting->bytes;
 	pthread_mutex_unlock(&memory->lock);
-	memory->reaper.done = reapable;
-	memory->reaper.notify = reaper_notified;
 	reaper_arm(memory);
 }
 
