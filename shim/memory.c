@@ -48,6 +48,7 @@ struct memory {
 	struct ring *ring;
 	size_t align_bytes;
 	size_t slab_bytes;
+	pthread_mutex_t reap_lock;	/* held over a whole reaping, so that nothing is between two lists meanwhile */
 	pthread_mutex_t lock;		/* guards what follows */
 	uint32_t next_blob;
 	struct memory_slab *slabs;
@@ -59,6 +60,9 @@ struct memory {
 	struct ring_wait reaper;
 	bool reaper_set;
 };
+
+static bool reapable(struct ring *ring, struct ring_wait *wait);
+static void reaper_notified(struct ring *ring, struct ring_wait *wait);
 
 int memory_create(struct ring *ring, struct memory **ret_memory)
 {
@@ -74,8 +78,11 @@ int memory_create(struct ring *ring, struct memory **ret_memory)
 	memory->slab_bytes = slab_bytes;
 	memory->align_bytes = capset->mem_align_bytes > 64 ? capset->mem_align_bytes : 64;
 	memory->next_blob = 1;
+	memory->reaper.done = reapable;
+	memory->reaper.notify = reaper_notified;
 	memory->parting_end = &memory->parting;
 	pthread_mutex_init(&memory->lock, NULL);
+	pthread_mutex_init(&memory->reap_lock, NULL);
 	*ret_memory = memory;
 	return 0;
 }
@@ -123,7 +130,14 @@ void memory_destroy(struct memory *memory)
 	partings_free(memory, memory->parting);
 	partings_free(memory, memory->pool);
 	pthread_mutex_destroy(&memory->lock);
+	pthread_mutex_destroy(&memory->reap_lock);
 	free(memory);
+}
+
+void memory_after_fork(struct memory *memory)
+{
+	pthread_mutex_init(&memory->lock, NULL);
+	pthread_mutex_init(&memory->reap_lock, NULL);
 }
 
 uint64_t memory_held_bytes(struct memory *memory)
@@ -277,11 +291,13 @@ static void reap(struct memory *memory)
 {
 	struct memory_slab *empty = NULL;
 
+	pthread_mutex_lock(&memory->reap_lock);
 	pthread_mutex_lock(&memory->lock);
 	reap_locked(memory, &empty);
 	pthread_mutex_unlock(&memory->lock);
 	slabs_part(memory, empty);
 	leaving_drop(memory);
+	pthread_mutex_unlock(&memory->reap_lock);
 }
 
 /* Something under way of going is over. */
@@ -360,8 +376,6 @@ static void parting_add(struct memory *memory, struct parting *parting)
 	memory->parting_end = &parting->next;
 	memory->parting_bytes += parting->bytes;
 	pthread_mutex_unlock(&memory->lock);
-	memory->reaper.done = reapable;
-	memory->reaper.notify = reaper_notified;
 	reaper_arm(memory);
 }
 
@@ -515,9 +529,15 @@ int memory_alloc(struct memory *memory, size_t bytes, struct memory_range *ret_r
 	reap(memory);
 	while ((r = range_take(memory, bytes, ret_range)) == -ENOMEM) {
 		struct ring_wait wait = { .done = reap_possible, .sequence = (uintptr_t)&memory->reaper };
+		bool more;
 
-		if (!something_goes(memory))
-			return -ENOMEM;
+		/* Another thread may have given something back since, or be about to. */
+		pthread_mutex_lock(&memory->reap_lock);
+		r = range_take(memory, bytes, ret_range);
+		more = something_goes(memory);
+		pthread_mutex_unlock(&memory->reap_lock);
+		if (r != -ENOMEM || !more)
+			break;
 		if (ring_wait(memory->ring, &wait, 0) < 0)
 			return -EIO;
 		reap(memory);

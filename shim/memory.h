@@ -40,6 +40,8 @@ void memory_release_destroy(struct memory *memory, struct memory_range *range, e
 /* Same, for staging that records of `queue` up to `sequence` use. */
 void memory_release_after(struct memory *memory, struct memory_range *range, uint32_t queue, uint64_t sequence);
 
+/* In the child of a fork: its locks made anew. The ring is lost already. */
+void memory_after_fork(struct memory *memory);
 /* Bytes of blobs held now: for tests and messages. */
 uint64_t memory_held_bytes(struct memory *memory);
 static inline struct wire_range memory_wire_range(const struct memory_range *range)

@@ -75,6 +75,8 @@ void ring_destroy(struct ring *ring);
 void ring_set_lost(struct ring *ring);
 /* In the child of a fork: lost, locks made anew, its thread forgotten. */
 void ring_after_fork(struct ring *ring);
+/* Whether this is the ring's waiter thread, which cannot destroy it. */
+bool ring_on_waiter_thread(struct ring *ring);
 
 bool ring_is_lost(const struct ring *ring);
 

@@ -253,6 +253,16 @@ static void *waiter_main(void *argument)
 	return NULL;
 }
 
+bool ring_on_waiter_thread(struct ring *ring)
+{
+	bool on;
+
+	pthread_mutex_lock(&ring->wait_lock);
+	on = ring->thread_started && pthread_equal(ring->thread, pthread_self());
+	pthread_mutex_unlock(&ring->wait_lock);
+	return on;
+}
+
 int ring_wait_async(struct ring *ring, struct ring_wait *wait)
 {
 	int r = 0;

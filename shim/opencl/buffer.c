@@ -149,8 +149,9 @@ static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 		return error;
 	if (ring_wait_completion(session->ring, &completion, RING_SPIN_NS) < 0)
 		return CL_DEVICE_NOT_AVAILABLE;
-	if (completion.status < 0)
-		return CL_MEM_OBJECT_ALLOCATION_FAILURE;
+	if (completion.status < 0)	/* anything but "no memory" is a host that does not do this */
+		return completion.status == CL_MEM_OBJECT_ALLOCATION_FAILURE || completion.status == CL_OUT_OF_HOST_MEMORY ?
+		       completion.status : CL_OUT_OF_RESOURCES;
 	error = initial ? upload(mem, initial) : CL_SUCCESS;
 	if (error) {
 		struct wire_destroy *record = ring_begin(session->ring, WIRE_BUFFER_DESTROY, sizeof(*record), NULL);

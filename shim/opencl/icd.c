@@ -14,8 +14,9 @@ const cl_icd_dispatch icd_dispatch = {
 	ENTRY_POINTS_WINDOWS(SLOT_WINDOWS)
 };
 #define COUNT(name) +1
-static_assert(sizeof(icd_dispatch) >= (0 ENTRY_POINTS_IMPLEMENTED(COUNT) ENTRY_POINTS_UNSUPPORTED(COUNT)
-	      ENTRY_POINTS_WINDOWS(COUNT)) * sizeof(void *), "a name is listed twice");
+/* Each name once and none left out: a header with more slots than these does not compile until they are listed. */
+static_assert(sizeof(icd_dispatch) == (0 ENTRY_POINTS_IMPLEMENTED(COUNT) ENTRY_POINTS_UNSUPPORTED(COUNT)
+	      ENTRY_POINTS_WINDOWS(COUNT)) * sizeof(void *), "every slot, once");
 
 __attribute__((visibility("default"))) void *clGetExtensionFunctionAddress(const char *name);
 __attribute__((visibility("default"))) cl_int clIcdGetPlatformIDsKHR(cl_uint num_entries, cl_platform_id *platforms,

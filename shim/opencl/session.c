@@ -107,16 +107,33 @@ cl_int session_get(struct _cl_device_id *device, struct session **ret_session)
 	return r == 0 ? CL_SUCCESS : r == -ENOMEM ? CL_OUT_OF_HOST_MEMORY : CL_DEVICE_NOT_AVAILABLE;
 }
 
+static void *destroyer_main(void *session)
+{
+	session_destroy(session);
+	return NULL;
+}
+
 void session_release(struct session *session)
 {
-	if (__atomic_fetch_sub(&session->references, 1, __ATOMIC_ACQ_REL) == 1)
+	pthread_t destroyer;
+
+	if (__atomic_fetch_sub(&session->references, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	if (!ring_on_waiter_thread(session->ring)) {
 		session_destroy(session);
+		return;
+	}
+	/* A callback let go of the last object of a lost session: another thread joins this one. If none can be had,
+	 * the session stays: it is lost, and the process ends it. */
+	if (pthread_create(&destroyer, NULL, destroyer_main, session) == 0)
+		pthread_detach(destroyer);
 }
 
 void session_after_fork(struct session *session)
 {
 	locks_init(session);
 	ring_after_fork(session->ring);
+	memory_after_fork(session->memory);
 }
 
 /* ---- ids --------------------------------------------------------------------------------------- */
