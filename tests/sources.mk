@@ -12,3 +12,7 @@ test_parse_PKGS := cmocka
 
 FUZZERS += fuzz_wire_parse
 fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+
+TESTS += test_lease
+test_lease_SRCS := tests/scheduler/test_lease.c scheduler/lease.c
+test_lease_PKGS := cmocka
