@@ -751,7 +751,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_engine_has_nothing_of_its_starter),
 	};
 
-	/* For a look at single tests: --only PATTERN. */
+	/* For a look at single tests: --only PATTERN (* and ?). */
 	if (argc == 3 && !strcmp(argv[1], "--only"))
 		cmocka_set_test_filter(argv[2]);
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
