@@ -46,9 +46,12 @@ LDFLAGS_OWN = -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 #   PROGRAMS  += NAME   with NAME_SRCS, NAME_PKGS (pkg-config names), NAME_LIBS (-lm ...)
 #   LIBRARIES += NAME   a shared object build/lib/NAME, same variables, and NAME_MAP (version script)
 #   TESTS     += NAME   a cmocka program of tests/, same variables; run by `make test`
+#   TEST_PROGRAMS += NAME   what tests start; FUZZERS += NAME   built by `make fuzzers` (clang)
 PROGRAMS :=
 LIBRARIES :=
 TESTS :=
+TEST_PROGRAMS :=
+FUZZERS :=
 include scheduler/sources.mk mdev/sources.mk vgpu-qemu/sources.mk shim/sources.mk tools/sources.mk \
 	benchmarks/sources.mk tests/sources.mk
 
@@ -72,7 +75,7 @@ $(BUILD)/lib/$(1): $(call objs,$(1)) $($(1)_MAP) $(MAKEFILE_LIST)
 ALL_OBJS += $(call objs,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p),bin)))
-$(foreach p,$(TESTS),$(eval $(call program_rule,$(p),tests)))
+$(foreach p,$(TESTS) $(TEST_PROGRAMS),$(eval $(call program_rule,$(p),tests)))
 $(foreach p,$(LIBRARIES),$(eval $(call library_rule,$(p))))
 
 $(BUILD)/obj/%.o: %.c
@@ -85,7 +88,8 @@ PKG_CFLAGS_ONCE = $(eval PKG_CFLAGS_ONCE := $$(PKG_CFLAGS))$(PKG_CFLAGS_ONCE)
 -include $(sort $(ALL_OBJS:.o=.d))
 
 .PHONY: all clean
-all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LIBRARIES:%=$(BUILD)/lib/%) $(TESTS:%=$(BUILD)/tests/%)
+all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LIBRARIES:%=$(BUILD)/lib/%) $(TESTS:%=$(BUILD)/tests/%) \
+	$(TEST_PROGRAMS:%=$(BUILD)/tests/%)
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/tests
 

@@ -1,4 +1,53 @@
 # SPDX-License-Identifier: MIT
+include tests/shim/sources.mk
+# TESTS are cmocka programs; TEST_PROGRAMS are what they start; FUZZERS have a LLVMFuzzerTestOneInput.
+
+TESTS += test_keeper
+test_keeper_SRCS := tests/mdev/keeper/test_keeper.c mdev/ipc/seqpacket.c
+test_keeper_PKGS := cmocka
+TEST_PROGRAMS += fake_device
+fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
+
+TEST_PROGRAMS += vgpu-guest-test
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_PKGS := OpenCL
+TEST_PROGRAMS += aperture_peek
+aperture_peek_SRCS := tests/e2e/aperture_peek.c
+
+# benchmarks/: pure parts, then the set on a real OpenCL device.
+TESTS += test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels
+test_bench_stats_SRCS := tests/benchmarks/test_stats.c benchmarks/stats.c
+test_bench_json_SRCS := tests/benchmarks/test_json.c benchmarks/json.c
+test_bench_options_SRCS := tests/benchmarks/test_options.c $(BENCH_SET_SRCS)
+test_bench_path_SRCS := tests/benchmarks/test_path.c $(BENCH_PATH_SRCS) $(BENCH_SET_SRCS)
+test_bench_kernels_SRCS := tests/benchmarks/test_kernels.c $(BENCH_SET_SRCS)
+$(foreach t,test_bench_stats test_bench_json test_bench_options test_bench_path test_bench_kernels, \
+	$(eval $(t)_PKGS := OpenCL cmocka) $(eval $(t)_LIBS := -lm))
+# vgpu-qemu/launcher: vgpu-run.
+TESTS += test_launcher_options test_launcher_qemu_args test_launcher_frame test_launcher_accel
+LAUNCHER_TEST := tests/vgpu-qemu/launcher
+LAUNCHER := vgpu-qemu/launcher
+test_launcher_options_SRCS := $(LAUNCHER_TEST)/test_options.c $(LAUNCHER)/options.c
+test_launcher_qemu_args_SRCS := $(LAUNCHER_TEST)/test_qemu_args.c \
+	$(addprefix $(LAUNCHER)/,qemu_args.c args.c vgpu_query.c vm.c)
+test_launcher_frame_SRCS := $(LAUNCHER_TEST)/test_frame.c $(LAUNCHER)/frame.c
+test_launcher_accel_SRCS := $(LAUNCHER_TEST)/test_accel.c $(addprefix $(LAUNCHER)/,accel.c args.c qemu_args.c vm.c)
+test_launcher_options_PKGS := cmocka
+test_launcher_qemu_args_PKGS := cmocka
+test_launcher_frame_PKGS := cmocka
+test_launcher_accel_PKGS := cmocka
+
+# Scripts of `make test`, in their order, and those of `make test-smoke`.
+E2E += tests/e2e/vm_launcher.sh
+SMOKE += tests/e2e/vm_launcher.sh
+
+# vgpu-qemu/virtio_gpu, against fakes of what it stands on.
+VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
+
+TESTS += test_virtio_gpu_control
+test_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_control.c
+test_virtio_gpu_control_PKGS := cmocka
+include tests/vgpu-qemu/sources.mk
 
 # ---- engine -------------------------------------------------------------------------------------
 TESTS += test_engine
@@ -16,3 +65,9 @@ fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_reco
 TESTS += test_lease
 test_lease_SRCS := tests/scheduler/test_lease.c scheduler/lease.c
 test_lease_PKGS := cmocka
+TESTS += test_virtio_gpu_engines
+test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c
+test_virtio_gpu_engines_PKGS := cmocka
+TESTS += test_virtio_gpu_memory
+test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
+test_virtio_gpu_memory_PKGS := cmocka

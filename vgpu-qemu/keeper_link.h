@@ -9,6 +9,7 @@
 #ifndef VGPU_QEMU_KEEPER_LINK_H
 #define VGPU_QEMU_KEEPER_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct keeper_link;
@@ -24,5 +25,32 @@ void keeper_link_engine_start(struct keeper_link *link, uint32_t context);
 void keeper_link_engine_kill(struct keeper_link *link, uint32_t context);
 /* Names a misdeed of the guest in the service's log. */
 void keeper_link_strike(struct keeper_link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- for the event loop (device.c) alone ---------------------------------------------------------- */
+
+struct keeper_link_wiring {
+	int socket;			/* taken; descriptor 3 */
+	uint32_t slot;
+	const char *dir;		/* borrowed */
+	const char *keeper_program;	/* borrowed; NULL: no new keeper is started */
+	int epoll_fd;			/* borrowed; data.u64 = KEEPER_LINK_EVENT_* */
+	void (*engine_started)(void *data, uint32_t context, int64_t pid);
+	void (*engine_died)(void *data, uint32_t context, int64_t status);
+	void *data;
+};
+#define KEEPER_LINK_EVENT_SOCKET 1u
+#define KEEPER_LINK_EVENT_RETRY 2u
+
+/* 0 or -errno (then the socket is closed). */
+int keeper_link_create(const struct keeper_link_wiring *wiring, struct keeper_link **ret_link);
+/* Closes everything. Accepts NULL. */
+void keeper_link_destroy(struct keeper_link *link);
+/* Start-up only: blocks for HELLO, GIVE and GIVEN. 0, -EPROTO, -ETIMEDOUT. */
+int keeper_link_receive_all(struct keeper_link *link);
+/* Registers with epoll; from here on nothing blocks. */
+int keeper_link_begin(struct keeper_link *link);
+void keeper_link_event(struct keeper_link *link, uint64_t data);
+/* Says that the slot is clean. True once the keeper has it; until then call again after keeper_link_event. */
+bool keeper_link_finished(struct keeper_link *link);
 
 #endif

@@ -24,6 +24,7 @@
 #define VGPU_MDEV_KEEPER_KEEPER_PROTOCOL_H
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define KEEPER_PROTOCOL_VERSION 1u

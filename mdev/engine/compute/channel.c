@@ -16,6 +16,8 @@
 #include "mdev/log/log.h"
 
 #define STOP_TIMEOUT_MS 100
+#define CATCH_UP_TRIES 10000u
+#define CATCH_UP_PAUSE_US 50
 
 struct channel {
 	struct channel_settings settings;
@@ -23,6 +25,7 @@ struct channel {
 	struct ring *ring;
 	uint64_t ring_blob_id;
 	bool ring_ending;		/* its blob is wanted back, a command still runs */
+	pthread_mutex_t handling;	/* held from taking a message until it has been acted on */
 	pthread_mutex_t lock;		/* of the charge below */
 	pthread_cond_t answered;
 	uint64_t wanted_bytes, granted_bytes;
@@ -76,6 +79,24 @@ static bool ring_charge(void *data, uint64_t total_bytes)
 		channel->wanted_bytes = before_bytes;
 	pthread_mutex_unlock(&channel->lock);
 	return granted;
+}
+
+/* On the ring thread. A message is received and acted on under `handling`, so an empty socket seen under it means that all is known. */
+static void ring_catch_up(void *data)
+{
+	struct channel *channel = data;
+	struct pollfd readable = {.fd = ENGINE_FD_CHANNEL, .events = POLLIN};
+
+	/* Bounded, and never waiting for the lock: the channel thread may be waiting for the ring thread to end. */
+	for (unsigned tries = 0; tries < CATCH_UP_TRIES; tries++) {
+		if (!pthread_mutex_trylock(&channel->handling)) {
+			bool known = poll(&readable, 1, 0) <= 0;
+			pthread_mutex_unlock(&channel->handling);
+			if (known)
+				return;
+		}
+		usleep(CATCH_UP_PAUSE_US);
+	}
 }
 
 static void charged(struct channel *channel, uint64_t granted_bytes)
@@ -142,6 +163,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.strategy = channel->settings.strategy,
 		.fault = ring_fault,
 		.charge = ring_charge,
+		.catch_up = ring_catch_up,
 		.data = channel,
 	};
 	if (ring_start(&settings, &channel->ring, why)) {
@@ -225,6 +247,7 @@ int channel_serve(const struct channel_settings *settings)
 		return EXIT_FAILURE;
 	}
 	pthread_mutex_init(&channel.lock, NULL);
+	pthread_mutex_init(&channel.handling, NULL);
 	pthread_cond_init(&channel.answered, NULL);
 	for (;;) {
 		struct pollfd readable = {.fd = ENGINE_FD_CHANNEL, .events = POLLIN};
@@ -232,22 +255,23 @@ int channel_serve(const struct channel_settings *settings)
 			channel.ring_ending = !stop_ring(&channel);
 			continue;
 		}
+		pthread_mutex_lock(&channel.handling);
 		got = seqpacket_receive(ENGINE_FD_CHANNEL, &message, sizeof(message), false, fds, &fd_count);
 		for (unsigned i = 0; i < fd_count; i++)
 			close(fds[i]);
-		if (got == -EAGAIN)
-			continue;
-		if (got <= 0)
-			break;
-		if (got != sizeof(message))
-			log_warning("a message of %zd bytes on the channel is passed over; %zu are expected", got, sizeof(message));
-		else
+		if (got == sizeof(message))
 			handle(&channel, &message);
+		else if (got > 0)
+			log_warning("a message of %zd bytes on the channel is passed over; %zu are expected", got, sizeof(message));
+		pthread_mutex_unlock(&channel.handling);
+		if (got <= 0 && got != -EAGAIN)
+			break;
 	}
 	if (!stop_ring(&channel))
 		return EXIT_SUCCESS;	/* a command runs: only the process's end stops it */
 	blobs_destroy(channel.blobs);
 	pthread_cond_destroy(&channel.answered);
 	pthread_mutex_destroy(&channel.lock);
+	pthread_mutex_destroy(&channel.handling);
 	return EXIT_SUCCESS;
 }

@@ -139,7 +139,7 @@ static const char *type_name(cl_device_type type)
 						   "custom";
 }
 
-static json_t *describe(cl_platform_id platform, cl_device_id device, uint32_t index)
+static json_t *describe(cl_platform_id platform, uint32_t platform_index, cl_device_id device, uint32_t index)
 {
 	struct table *table = calloc(1, sizeof(*table));
 
@@ -153,15 +153,15 @@ static json_t *describe(cl_platform_id platform, cl_device_id device, uint32_t i
 		log_warning("%u values of the device do not fit into the capset's %u bytes; the guest will not see them",
 			    table->dropped, WIRE_CAPSET_MAX_BYTES);
 	json_t *described = json_pack(
-		"{s:o, s:i, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}", "platform",
-		platform_string(platform, CL_PLATFORM_NAME), "device_index", (int)index, "name",
-		device_string(device, CL_DEVICE_NAME), "type", type_name((cl_device_type)number(device, CL_DEVICE_TYPE)),
+		"{s:o, s:i, s:i, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}", "platform",
+		platform_string(platform, CL_PLATFORM_NAME), "platform_index", (int)platform_index, "device_index", (int)index,
+		"device", device_string(device, CL_DEVICE_NAME), "type", type_name((cl_device_type)number(device, CL_DEVICE_TYPE)),
 		"vendor", device_string(device, CL_DEVICE_VENDOR), "version", device_string(device, CL_DEVICE_VERSION),
 		"driver_version", device_string(device, CL_DRIVER_VERSION), "global_mem_bytes",
 		number(device, CL_DEVICE_GLOBAL_MEM_SIZE), "max_alloc_bytes", number(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-		"compute_units", number(device, CL_DEVICE_MAX_COMPUTE_UNITS), "mem_base_addr_align_bits",
-		number(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN), "host_unified_memory",
-		number(device, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0, "native_kernels",
+		"compute_units", number(device, CL_DEVICE_MAX_COMPUTE_UNITS), "mem_align_bytes",
+		number(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8, "unified",
+		number(device, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0, "native_kernel",
 		(number(device, CL_DEVICE_EXECUTION_CAPABILITIES) & CL_EXEC_NATIVE_KERNEL) != 0, "info", hex(table));
 	free(table);
 	return described;
@@ -182,7 +182,7 @@ static json_t *describe_all(void)
 		if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_MAX, devices, &device_count))
 			continue;
 		for (cl_uint d = 0; d < device_count && d < DEVICES_MAX; d++)
-			json_array_append_new(list, describe(platforms[p], devices[d], d));
+			json_array_append_new(list, describe(platforms[p], p, devices[d], d));
 	}
 	return list;
 }

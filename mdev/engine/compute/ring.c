@@ -333,7 +333,12 @@ static void *ring_main(void *data)
 static uint64_t limits_blob_bytes(void *data, uint64_t blob_id)
 {
 	const struct ring *ring = data;
+	uint64_t bytes = blobs_bytes(ring->settings.blobs, blob_id);
 
+	if (bytes)
+		return bytes;
+	/* The guest learns that its blob is mapped when the MAP has been sent to us, not when we have acted on it. */
+	ring->settings.catch_up(ring->settings.data);
 	return blobs_bytes(ring->settings.blobs, blob_id);
 }
 

@@ -36,6 +36,8 @@ struct ring_settings {
 	/* The ring is damaged: an enum wire_lost. The ring thread ends. */
 	void (*fault)(void *data, uint32_t reason);
 	bool (*charge)(void *data, uint64_t total_bytes);
+	/* Returns once everything that vgpu-device had said before is known: a record may name a blob whose MAP is on its way. */
+	void (*catch_up)(void *data);
 	void *data;
 };
 

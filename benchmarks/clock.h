@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The host clock of every wall time in this folder. */
+#ifndef BENCHMARKS_CLOCK_H
+#define BENCHMARKS_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "mdev/gpu/capset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mdev/gpu/probe.h"
+#include "mdev/vgpu_spec.h"
+#include "shim/wire/wire.h"
+
+size_t capset_compose(const struct probe_device *device, const struct vgpu_spec *spec, uint8_t *buffer)
+{
+	/* OpenCL 3.0 table 5: at least a quarter of the global memory, and never more than there is. */
+	uint64_t max_alloc_bytes = device->max_alloc_bytes < spec->vram_bytes ? device->max_alloc_bytes : spec->vram_bytes;
+	struct wire_capset capset = {
+		.magic = WIRE_CAPSET_MAGIC,
+		.version_min = WIRE_VERSION_MIN,
+		.version_max = WIRE_VERSION,
+		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
+		.flags = WIRE_CAPS_COMPUTE | (device->unified ? WIRE_CAPS_UNIFIED : 0),
+		.vram_bytes = spec->vram_bytes,
+		.max_alloc_bytes = max_alloc_bytes,
+		.mem_align_bytes = (uint32_t)device->mem_align_bytes,
+		.info_bytes = (uint32_t)device->info_bytes,
+	};
+
+	snprintf(capset.vgpu_name, sizeof(capset.vgpu_name), "%s", spec->profile);
+	snprintf(capset.vgpu_uuid, sizeof(capset.vgpu_uuid), "%s", spec->uuid);
+	snprintf(capset.host_version, sizeof(capset.host_version), "%s", VGPU_VERSION);
+	memcpy(buffer, &capset, sizeof(capset));
+	if (device->info_bytes)
+		memcpy(buffer + sizeof(capset), device->info, device->info_bytes);
+	return sizeof(capset) + device->info_bytes;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Engines: started on a device's word, killed on its word, watched.
+ *
+ * An engine gets the descriptors of mdev/engine/engine_protocol.h and nothing else, and a PID namespace where the
+ * host allows one, so that killing it kills whatever it forked: "dead" here means that nothing maps the guest's
+ * memory any more.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "mdev/engine/engine_protocol.h"
+#include "mdev/ipc/seqpacket.h"
+#include "mdev/keeper/keeper.h"
+#include "mdev/keeper/process.h"
+#include "mdev/log/log.h"
+#include "scheduler/lease.h"
+
+static const enum keeper_tag_kind engine_kinds[] = {
+	KEEPER_FD_ENGINE_CHANNEL,
+	KEEPER_FD_ENGINE_DOORBELL,
+	KEEPER_FD_ENGINE_COMPLETION,
+	KEEPER_FD_ENGINE_STATUS,
+};
+
+static void note_name(char name[32], uint32_t slot, uint32_t context)
+{
+	snprintf(name, 32, "engine-%u-%u.pid", slot, context);
+}
+
+static void tell_device(struct slot *slot, const struct keeper_message *message, const int *fds, unsigned fd_count)
+{
+	if (slot->device_socket >= 0)
+		seqpacket_send(slot->device_socket, message, sizeof(*message), fds, fd_count);
+}
+
+static void tell_started(struct slot *slot, uint32_t context)
+{
+	struct keeper_message message = {
+		.op = KEEPER_ENGINE_STARTED,
+		.slot = slot->index,
+		.context = context,
+		.value = slot->engine[context].pid,
+		.tag_count = 4,
+	};
+	int fds[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		message.tags[i] = KEEPER_TAG(engine_kinds[i], context);
+		fds[i] = store_get(&slot->store, message.tags[i]);
+	}
+	tell_device(slot, &message, fds, 4);
+}
+
+static void tell_died(struct slot *slot, uint32_t context, int status)
+{
+	struct keeper_message message = {
+		.op = KEEPER_ENGINE_DIED, .slot = slot->index, .context = context, .value = status};
+
+	tell_device(slot, &message, NULL, 0);
+}
+
+/* The grant page as an engine may have it: opened anew, for reading. */
+static int grant_for_reading(const struct keeper *keeper)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", keeper->grant_fd);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+struct engine_fds {
+	int ours[4];	/* in the order of engine_kinds */
+	int theirs[7];	/* descriptors 3..9 of the engine */
+};
+
+static void close_some(int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int make_fds(const struct keeper *keeper, const struct slot *slot, struct engine_fds *ret_fds)
+{
+	struct engine_fds fds = {.ours = {-1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1, -1}};
+	int pair[2], error = seqpacket_pair(pair);
+
+	if (error)
+		return error;
+	fds.ours[0] = pair[0];
+	fds.theirs[0] = pair[1];
+	fds.ours[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fds.ours[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fds.ours[3] = memfd_create("vgpu-lease-status", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
+	    fcntl(fds.ours[3], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		error = -errno;
+		goto out_close;
+	}
+	fds.theirs[1] = fds.ours[1];
+	fds.theirs[2] = fds.ours[2];
+	fds.theirs[3] = grant_for_reading(keeper);
+	if (fds.theirs[3] < 0) {
+		error = fds.theirs[3];
+		goto out_close;
+	}
+	fds.theirs[4] = fds.ours[3];
+	fds.theirs[5] = keeper->want_fd;
+	fds.theirs[6] = store_get(&slot->store, KEEPER_TAG(KEEPER_FD_APERTURE, 0));
+	*ret_fds = fds;
+	return 0;
+out_close:
+	close_some(fds.ours, 4);
+	close(pair[1]);
+	return error;
+}
+
+static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t context, const struct engine_fds *fds,
+		 struct keeper_engine *engine)
+{
+	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+	char slot_number[16], context_number[16], setting[sizeof(passed) / sizeof(passed[0])][512];
+	char *environment[2 + sizeof(passed) / sizeof(passed[0])] = {(char *)"PATH=/usr/bin:/bin"};
+	char *argv[] = {keeper->config.compute_program, (char *)"--dir", (char *)keeper->dir, (char *)"--slot", slot_number,
+			(char *)"--context",
+			context_number, NULL};
+	unsigned count = 1;
+	bool namespaced = false;
+
+	snprintf(slot_number, sizeof(slot_number), "%u", slot->index);
+	snprintf(context_number, sizeof(context_number), "%u", context);
+	for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		const char *value = getenv(passed[i]);
+		if (!value)
+			continue;
+		snprintf(setting[i], sizeof(setting[i]), "%s=%s", passed[i], value);
+		environment[count++] = setting[i];
+	}
+	struct process_spec spec = {
+		.path = keeper->config.compute_program,
+		.argv = argv,
+		.environment = environment,
+		.fds = fds->theirs,
+		.fd_count = 7,
+		.own_pid_namespace = true,
+	};
+	int error = process_start(&spec, &engine->pid, &engine->pidfd, &namespaced);
+	if (!error && !namespaced && !keeper->namespaces_refused_said) {
+		log_warning("engines run without a PID namespace: this host refuses one");
+		keeper->namespaces_refused_said = true;
+	}
+	return error;
+}
+
+void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
+{
+	struct engine_fds fds;
+	char name[32];
+	int error;
+
+	if (context >= KEEPER_CONTEXT_MAX)
+		return;
+	struct keeper_engine *engine = &slot->engine[context];
+	if (engine->life == ENGINE_ALIVE) {
+		tell_started(slot, context);
+		return;
+	}
+	error = slot->ending ? -ESHUTDOWN : make_fds(keeper, slot, &fds);
+	if (!error) {
+		error = spawn(keeper, slot, context, &fds, engine);
+		close(fds.theirs[0]);
+		close(fds.theirs[3]);
+		if (error)
+			close_some(fds.ours, 4);
+	}
+	if (error) {
+		log_error("slot %u: the engine of context %u cannot be started: %s", slot->index, context, strerror(-error));
+		engine->life = ENGINE_DEAD;
+		engine->status = error;
+		tell_died(slot, context, error);
+		return;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		store_put(&slot->store, KEEPER_TAG(engine_kinds[i], context), fds.ours[i]);
+	engine->life = ENGINE_ALIVE;
+	note_name(name, slot->index, context);
+	process_note(keeper->dir, name, engine->pid);
+	keeper_watch(keeper, engine->pidfd, KEEPER_EVENT_DATA(EVENT_ENGINE_EXIT, slot->index, context));
+	log_debug("slot %u: engine %d serves context %u", slot->index, (int)engine->pid, context);
+	tell_started(slot, context);
+	manager_engine_started(keeper, slot, context);
+}
+
+void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context)
+{
+	(void)keeper;
+	if (context >= KEEPER_CONTEXT_MAX)
+		return;
+	if (slot->engine[context].life == ENGINE_ALIVE)
+		process_kill(slot->engine[context].pidfd);
+	else
+		tell_died(slot, context, slot->engine[context].life == ENGINE_DEAD ? slot->engine[context].status : 0);
+}
+
+void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
+{
+	struct keeper_engine *engine = &slot->engine[context];
+	char name[32];
+
+	if (engine->life != ENGINE_ALIVE)
+		return;
+	int status = process_reap(engine->pidfd);
+	close(engine->pidfd);
+	engine->pidfd = -1;
+	engine->life = ENGINE_DEAD;
+	engine->status = status < 0 ? 0 : status;
+	note_name(name, slot->index, context);
+	process_forget(keeper->dir, name);
+	for (unsigned i = 1; i < 4; i++)
+		store_drop(&slot->store, KEEPER_TAG(engine_kinds[i], context));
+	tell_died(slot, context, engine->status);
+	manager_engine_gone(keeper, slot, context, engine->status);
+	slot_close_if_over(keeper, slot);
+}
+
+void engine_rejoin(struct keeper *keeper, struct slot *slot, uint32_t context, pid_t pid, int pidfd)
+{
+	if (context >= KEEPER_CONTEXT_MAX || slot->engine[context].life == ENGINE_ALIVE) {
+		if (pidfd >= 0)
+			close(pidfd);
+		return;
+	}
+	if (pidfd < 0)
+		pidfd = pidfd_open(pid, 0);
+	struct keeper_engine *engine = &slot->engine[context];
+	engine->pid = pid;
+	if (pidfd < 0) {
+		engine->life = ENGINE_DEAD;
+		engine->status = 0;
+		tell_died(slot, context, 0);
+		return;
+	}
+	fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+	engine->pidfd = pidfd;
+	engine->life = ENGINE_ALIVE;
+	keeper_watch(keeper, pidfd, KEEPER_EVENT_DATA(EVENT_ENGINE_EXIT, slot->index, context));
+	manager_engine_started(keeper, slot, context);
+}
+
+void engine_kill_orphans(struct keeper *keeper)
+{
+	for (uint32_t s = 0; s < KEEPER_SLOT_MAX; s++) {
+		for (uint32_t context = 0; context < KEEPER_CONTEXT_MAX; context++) {
+			char name[32];
+			if (keeper->slot[s] && keeper->slot[s]->engine[context].life == ENGINE_ALIVE)
+				continue;
+			note_name(name, s, context);
+			pid_t pid = process_noted(keeper->dir, name);
+			int pidfd = pid ? pidfd_open(pid, 0) : -1;
+			if (pidfd >= 0) {
+				log_warning("slot %u: engine %d of a former keeper belongs to nobody: killed", s, (int)pid);
+				process_kill(pidfd);
+				close(pidfd);
+			}
+			process_forget(keeper->dir, name);
+		}
+	}
+}
+
+void engine_tell_device(struct keeper *keeper, struct slot *slot)
+{
+	(void)keeper;
+	for (uint32_t context = 0; context < KEEPER_CONTEXT_MAX; context++) {
+		if (slot->engine[context].life == ENGINE_ALIVE)
+			tell_started(slot, context);
+		else if (slot->engine[context].life == ENGINE_DEAD)
+			tell_died(slot, context, slot->engine[context].status);
+	}
+}

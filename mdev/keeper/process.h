@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* A child process started with exactly the descriptors it is meant to have, and watched by pidfd. */
+#ifndef VGPU_MDEV_KEEPER_PROCESS_H
+#define VGPU_MDEV_KEEPER_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define PROCESS_FDS_MAX 16
+
+/* Descriptors are 0 = /dev/null, 1 and 2 = ours (the log), 3.. = fds[0..]. Everything else is closed.
+ * own_pid_namespace: everything the process forks dies with it; where the host refuses that,
+ * the process starts without and *ret_namespaced is false. */
+struct process_spec {
+	const char *path;
+	char *const *argv;
+	char *const *environment;	/* NULL-terminated; built from nothing by the caller */
+	const int *fds;
+	unsigned fd_count;
+	bool own_pid_namespace;
+};
+
+/* Starts it. 0 with *ret_pid and *ret_pidfd (the caller's to close), or -errno. A program that cannot be executed exits 127. */
+int process_start(const struct process_spec *spec, pid_t *ret_pid, int *ret_pidfd, bool *ret_namespaced);
+
+/* Reaps a process whose pidfd is readable. Returns its wait status; -ECHILD where it is not our child (we were
+ * started anew while it lived). */
+int process_reap(int pidfd);
+
+/* SIGKILL by pidfd: never another process. */
+void process_kill(int pidfd);
+
+/* pid and start time, so that a file naming a process can be believed after the pid was used again. 0 if pid does not live. */
+unsigned long long process_start_time(pid_t pid);
+
+/* DIR/name holding "pid starttime": write, read (0 if absent or that process is gone), remove. */
+int process_note(const char *dir, const char *name, pid_t pid);
+pid_t process_noted(const char *dir, const char *name);
+void process_forget(const char *dir, const char *name);
+
+#endif

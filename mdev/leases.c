@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+#include "mdev/leases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mdev/log/log.h"
+
+#define OVERRUN_LOG_NS 5000000000ull	/* one line per vGPU in this time */
+
+struct queue {
+	char name[64];
+	uint64_t id;
+	struct arbiter *arbiter;
+	int timer_fd;
+	struct queue *next;
+};
+
+struct engine {
+	uint32_t slot, context;
+	struct lease_status *status;
+	struct arbiter_engine *entity;
+	struct engine *next;
+};
+
+struct leases_vgpu {
+	char name[128];
+	uint64_t id;
+	struct queue *queue;
+	int want_fd;
+	dev_t device;			/* of the grant page's file, to know it again */
+	ino_t inode;
+	struct lease_grant *grant;
+	struct arbiter_entity *entity;
+	struct engine *engines;
+	uint64_t overrun_logged_ns;
+	uint64_t overruns_unsaid;
+	struct leases_vgpu *next;
+};
+
+struct leases {
+	pthread_mutex_t lock;		/* over everything below */
+	pthread_t thread;
+	int epoll_fd;
+	int stop_fd;
+	uint64_t slice_ns;
+	uint64_t last_id;		/* epoll carries ids, so that an event of something removed finds nothing */
+	bool settled;
+	struct queue *queues;
+	struct leases_vgpu *vgpus;
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- the arbiter's hands -------------------------------------------------------------------------- */
+
+static void wake(struct lease_grant *grant, void *data)
+{
+	(void)data;
+	syscall(SYS_futex, (uint32_t *)(void *)&grant->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void overrun(void *owner, uint64_t held_ns, void *data)
+{
+	struct leases_vgpu *vgpu = owner;
+	uint64_t now_ns = monotonic_ns();
+
+	(void)data;
+	vgpu->overruns_unsaid++;
+	if (vgpu->overrun_logged_ns && now_ns - vgpu->overrun_logged_ns < OVERRUN_LOG_NS)
+		return;
+	log_warning("vGPU %s does not give %s back: %llu ms since its grant (%llu such since the last line); it is waited for",
+		    vgpu->name, vgpu->queue->name, (unsigned long long)(held_ns / 1000000),
+		    (unsigned long long)vgpu->overruns_unsaid);
+	vgpu->overrun_logged_ns = now_ns;
+	vgpu->overruns_unsaid = 0;
+}
+
+static const struct arbiter_ops arbiter_operations = {.wake = wake, .overrun = overrun};
+
+/* Lets the arbiter decide and sets the queue's timer to when it wants to be asked again. */
+static void run_locked(struct queue *queue)
+{
+	uint64_t next_ns = arbiter_run(queue->arbiter, monotonic_ns());
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(next_ns / 1000000000u), .tv_nsec = (long)(next_ns % 1000000000u)},
+	};
+
+	timerfd_settime(queue->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------ */
+
+static void drain(int fd)
+{
+	uint64_t count;
+	ssize_t got = read(fd, &count, sizeof(count));
+	(void)got;	/* empty: another event took it */
+}
+
+static void handle_locked(struct leases *leases, uint64_t id)
+{
+	for (struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next) {
+		if (vgpu->id != id)
+			continue;
+		drain(vgpu->want_fd);
+		run_locked(vgpu->queue);
+		return;
+	}
+	for (struct queue *queue = leases->queues; queue; queue = queue->next) {
+		if (queue->id != id)
+			continue;
+		drain(queue->timer_fd);
+		run_locked(queue);
+		return;
+	}
+}
+
+static void *leases_thread(void *data)
+{
+	struct leases *leases = data;
+	struct sched_param priority = {.sched_priority = 1};
+	struct epoll_event events[16];
+
+	pthread_setname_np(pthread_self(), "leases");
+	/* On a CPU parent the engines keep all processors busy; a hand-over must not wait behind them. */
+	if (pthread_setschedparam(pthread_self(), SCHED_RR | SCHED_RESET_ON_FORK, &priority))
+		log_info("no real-time priority for hand-overs of leases (needs CAP_SYS_NICE): going on without");
+	for (;;) {
+		int count = epoll_wait(leases->epoll_fd, events, 16, -1);
+		if (count < 0 && errno != EINTR) {
+			log_error("leases: epoll_wait: %s; no lease changes hands any more, restart vgpud", strerror(errno));
+			return NULL;
+		}
+		pthread_mutex_lock(&leases->lock);
+		for (int i = 0; i < count; i++) {
+			if (!events[i].data.u64) {
+				pthread_mutex_unlock(&leases->lock);
+				return NULL;
+			}
+			handle_locked(leases, events[i].data.u64);
+		}
+		pthread_mutex_unlock(&leases->lock);
+	}
+}
+
+static int watch(struct leases *leases, int fd, uint64_t id)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = id};
+
+	return epoll_ctl(leases->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int leases_create(uint64_t slice_ns, struct leases **ret_leases)
+{
+	struct leases *leases = calloc(1, sizeof(*leases));
+	int error;
+
+	if (!leases)
+		return -ENOMEM;
+	pthread_mutex_init(&leases->lock, NULL);
+	leases->slice_ns = slice_ns ? slice_ns : ARBITER_SLICE_NS;
+	leases->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	leases->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (leases->epoll_fd < 0 || leases->stop_fd < 0) {
+		error = -errno;
+		goto close;
+	}
+	error = watch(leases, leases->stop_fd, 0);
+	if (error)
+		goto close;
+	error = -pthread_create(&leases->thread, NULL, leases_thread, leases);
+	if (error)
+		goto close;
+	*ret_leases = leases;
+	return 0;
+close:
+	if (leases->epoll_fd >= 0)
+		close(leases->epoll_fd);
+	if (leases->stop_fd >= 0)
+		close(leases->stop_fd);
+	pthread_mutex_destroy(&leases->lock);
+	free(leases);
+	return error;
+}
+
+static void vgpu_destroy(struct leases_vgpu *vgpu)
+{
+	while (vgpu->engines) {
+		struct engine *engine = vgpu->engines;
+		vgpu->engines = engine->next;
+		munmap(engine->status, LEASE_STATUS_BYTES);
+		free(engine);
+	}
+	if (vgpu->grant)
+		munmap(vgpu->grant, LEASE_GRANT_BYTES);
+	if (vgpu->want_fd >= 0)
+		close(vgpu->want_fd);
+	free(vgpu);
+}
+
+void leases_destroy(struct leases *leases)
+{
+	uint64_t one = 1;
+
+	if (!leases)
+		return;
+	ssize_t written = write(leases->stop_fd, &one, sizeof(one));
+	(void)written;
+	pthread_join(leases->thread, NULL);
+	while (leases->queues) {
+		struct queue *queue = leases->queues;
+		leases->queues = queue->next;
+		arbiter_destroy(queue->arbiter);
+		close(queue->timer_fd);
+		free(queue);
+	}
+	while (leases->vgpus) {
+		struct leases_vgpu *vgpu = leases->vgpus;
+		leases->vgpus = vgpu->next;
+		vgpu_destroy(vgpu);
+	}
+	close(leases->epoll_fd);
+	close(leases->stop_fd);
+	pthread_mutex_destroy(&leases->lock);
+	free(leases);
+}
+
+void leases_settle(struct leases *leases)
+{
+	pthread_mutex_lock(&leases->lock);
+	leases->settled = true;
+	for (struct queue *queue = leases->queues; queue; queue = queue->next) {
+		arbiter_set_hold(queue->arbiter, false);
+		run_locked(queue);
+	}
+	pthread_mutex_unlock(&leases->lock);
+}
+
+/* ---- members ------------------------------------------------------------------------------------------ */
+
+static int queue_get_locked(struct leases *leases, const char *name, struct queue **ret_queue)
+{
+	struct arbiter_settings settings = {.slice_ns = leases->slice_ns, .overrun_grace_ns = ARBITER_OVERRUN_GRACE_NS};
+	struct queue *queue;
+	int error;
+
+	for (queue = leases->queues; queue; queue = queue->next) {
+		if (!strcmp(queue->name, name)) {
+			*ret_queue = queue;
+			return 0;
+		}
+	}
+	queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	snprintf(queue->name, sizeof(queue->name), "%s", name);
+	queue->id = ++leases->last_id;
+	queue->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (queue->timer_fd < 0) {
+		error = -errno;
+		goto free_queue;
+	}
+	queue->arbiter = arbiter_create(&settings, &arbiter_operations, leases);
+	if (!queue->arbiter) {
+		error = -ENOMEM;
+		goto close_timer;
+	}
+	arbiter_set_hold(queue->arbiter, !leases->settled);
+	error = watch(leases, queue->timer_fd, queue->id);
+	if (error)
+		goto destroy_arbiter;
+	queue->next = leases->queues;
+	leases->queues = queue;
+	*ret_queue = queue;
+	return 0;
+destroy_arbiter:
+	arbiter_destroy(queue->arbiter);
+close_timer:
+	close(queue->timer_fd);
+free_queue:
+	free(queue);
+	return error;
+}
+
+/* Maps a page whose file is long enough and stays so. 0 or -errno. */
+static int map_page(int fd, size_t bytes, int protection, void **ret_page, struct stat *ret_stat)
+{
+	const int needed = F_SEAL_SHRINK;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (fstat(fd, ret_stat))
+		return -errno;
+	if (ret_stat->st_size < (off_t)bytes)
+		return -EPROTO;
+	if (seals < 0 || ((seals & needed) != needed && fcntl(fd, F_ADD_SEALS, needed)))
+		return -EPERM;
+	void *page = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	*ret_page = page;
+	return 0;
+}
+
+int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
+	       struct leases_vgpu **ret_vgpu)
+{
+	struct leases_vgpu *vgpu = calloc(1, sizeof(*vgpu));
+	struct stat status;
+	void *page;
+	int error = -ENOMEM;
+
+	if (!vgpu) {
+		close(want_fd);
+		goto out;
+	}
+	vgpu->want_fd = want_fd;
+	snprintf(vgpu->name, sizeof(vgpu->name), "%s", name);
+	/* Reading an empty eventfd must not stop the thread. */
+	fcntl(want_fd, F_SETFL, fcntl(want_fd, F_GETFL) | O_NONBLOCK);
+	error = map_page(grant_fd, LEASE_GRANT_BYTES, PROT_READ | PROT_WRITE, &page, &status);
+	if (error)
+		goto destroy;
+	vgpu->grant = page;
+	vgpu->device = status.st_dev;
+	vgpu->inode = status.st_ino;
+	pthread_mutex_lock(&leases->lock);
+	vgpu->id = ++leases->last_id;
+	error = queue_get_locked(leases, queue, &vgpu->queue);
+	if (!error) {
+		vgpu->entity = arbiter_add(vgpu->queue->arbiter, vgpu->grant, vgpu, monotonic_ns());
+		error = vgpu->entity ? watch(leases, want_fd, vgpu->id) : -EPROTO;
+		if (error)
+			arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
+	}
+	if (!error) {
+		vgpu->next = leases->vgpus;
+		leases->vgpus = vgpu;
+		run_locked(vgpu->queue);
+	}
+	pthread_mutex_unlock(&leases->lock);
+destroy:
+	if (error)
+		vgpu_destroy(vgpu);
+	else
+		*ret_vgpu = vgpu;
+out:
+	close(grant_fd);
+	return error;
+}
+
+void leases_remove(struct leases *leases, struct leases_vgpu *vgpu)
+{
+	if (!vgpu)
+		return;
+	pthread_mutex_lock(&leases->lock);
+	for (struct leases_vgpu **at = &leases->vgpus; *at; at = &(*at)->next) {
+		if (*at == vgpu) {
+			*at = vgpu->next;
+			break;
+		}
+	}
+	epoll_ctl(leases->epoll_fd, EPOLL_CTL_DEL, vgpu->want_fd, NULL);
+	arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
+	run_locked(vgpu->queue);
+	pthread_mutex_unlock(&leases->lock);
+	vgpu_destroy(vgpu);
+}
+
+static void engine_remove_locked(struct leases_vgpu *vgpu, uint32_t slot, uint32_t context)
+{
+	for (struct engine **at = &vgpu->engines; *at; at = &(*at)->next) {
+		struct engine *engine = *at;
+		if (engine->slot != slot || engine->context != context)
+			continue;
+		arbiter_engine_remove(vgpu->entity, engine->entity, monotonic_ns());
+		*at = engine->next;
+		munmap(engine->status, LEASE_STATUS_BYTES);
+		free(engine);
+		return;
+	}
+}
+
+int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, int status_fd)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	struct stat status;
+	void *page;
+	int error = engine ? map_page(status_fd, LEASE_STATUS_BYTES, PROT_READ, &page, &status) : -ENOMEM;
+
+	close(status_fd);
+	if (error) {
+		free(engine);
+		return error;
+	}
+	engine->slot = slot;
+	engine->context = context;
+	engine->status = page;
+	pthread_mutex_lock(&leases->lock);
+	engine_remove_locked(vgpu, slot, context);
+	engine->entity = arbiter_engine_add(vgpu->entity, engine->status);
+	if (engine->entity) {
+		engine->next = vgpu->engines;
+		vgpu->engines = engine;
+		run_locked(vgpu->queue);	/* it may want already */
+	}
+	pthread_mutex_unlock(&leases->lock);
+	if (!engine->entity) {
+		munmap(engine->status, LEASE_STATUS_BYTES);
+		free(engine);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context)
+{
+	pthread_mutex_lock(&leases->lock);
+	engine_remove_locked(vgpu, slot, context);
+	run_locked(vgpu->queue);
+	pthread_mutex_unlock(&leases->lock);
+}
+
+int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd)
+{
+	struct stat status;
+
+	return vgpu && !fstat(grant_fd, &status) && status.st_dev == vgpu->device && status.st_ino == vgpu->inode;
+}
+
+void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage)
+{
+	pthread_mutex_lock(&leases->lock);
+	arbiter_usage(vgpu->entity, monotonic_ns(), ret_usage);
+	pthread_mutex_unlock(&leases->lock);
+}

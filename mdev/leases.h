@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs the arbiters: maps the lease pages, listens to the want eventfds, keeps the timers.
+ *
+ * Owns a thread of its own, so that no fsync or HTTP request of the service ever lengthens a slice. All functions may be
+ * called from vgpud's event loop; they take one lock, held for microseconds.
+ * Distrusts engines: their status pages are mapped read-only, and only if they are sealed against shrinking.
+ */
+#ifndef VGPU_MDEV_LEASES_H
+#define VGPU_MDEV_LEASES_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "scheduler/arbiter.h"
+
+struct leases;
+struct leases_vgpu;
+
+/* Starts the thread. slice_ns 0 = ARBITER_SLICE_NS. Nothing is granted until leases_settle. 0 or -errno. */
+int leases_create(uint64_t slice_ns, struct leases **ret_leases);
+/* Stops the thread and forgets; the pages stay as they are, for the next vgpud. Accepts NULL. */
+void leases_destroy(struct leases *leases);
+
+/* All who may hold a lease have been heard: granting begins. */
+void leases_settle(struct leases *leases);
+
+/* Adds a vGPU to the run queue named queue. Takes both descriptors, also on failure. name is for the log, copied. 0 or -errno. */
+int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
+	       struct leases_vgpu **ret_vgpu);
+/* Its engines must be dead. Accepts NULL. */
+void leases_remove(struct leases *leases, struct leases_vgpu *vgpu);
+
+/* Replaces the engine of (slot, context), if there is one. Takes status_fd, also on failure. 0, or -errno: -EPERM for a page
+ * that could be truncated under us. */
+int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, int status_fd);
+void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context);
+
+/* True if grant_fd is the very page vgpu runs on. */
+int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd);
+void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage);
+
+#endif

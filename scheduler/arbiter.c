@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* Round robin over the lease pages; arbiter.h has the theory. */
+#include "scheduler/arbiter.h"
+
+#include <stdlib.h>
+
+struct arbiter_engine {
+	const struct lease_status *status;
+	uint64_t busy_seen_ns;		/* its busy_ns when the open lease was last folded */
+	struct arbiter_engine *next;
+};
+
+struct arbiter_entity {
+	struct lease_grant *grant;
+	void *owner;
+	struct arbiter_engine *engines;
+	uint64_t due_ns;		/* when an overrun begins to count; 0 = not asked to end */
+	bool overrun_said;
+};
+
+struct arbiter {
+	struct arbiter_settings settings;
+	const struct arbiter_ops *ops;
+	void *data;
+	struct arbiter_entity **entities;	/* in the order of turns */
+	size_t count;
+	size_t capacity;
+	size_t next_turn;			/* whose turn it is first, among those who want */
+	bool hold;
+};
+
+struct arbiter *arbiter_create(const struct arbiter_settings *settings, const struct arbiter_ops *ops, void *data)
+{
+	struct arbiter *arbiter = calloc(1, sizeof(*arbiter));
+
+	if (!arbiter)
+		return NULL;
+	arbiter->settings = *settings;
+	arbiter->ops = ops;
+	arbiter->data = data;
+	return arbiter;
+}
+
+static void entity_destroy(struct arbiter_entity *entity)
+{
+	while (entity->engines) {
+		struct arbiter_engine *engine = entity->engines;
+		entity->engines = engine->next;
+		free(engine);
+	}
+	free(entity);
+}
+
+void arbiter_destroy(struct arbiter *arbiter)
+{
+	if (!arbiter)
+		return;
+	for (size_t i = 0; i < arbiter->count; i++)
+		entity_destroy(arbiter->entities[i]);
+	free(arbiter->entities);
+	free(arbiter);
+}
+
+void arbiter_set_hold(struct arbiter *arbiter, bool hold)
+{
+	arbiter->hold = hold;
+}
+
+/* ---- what the pages say ------------------------------------------------------------------------ */
+
+static uint64_t word_of(const struct arbiter_entity *entity)
+{
+	return atomic_load(&entity->grant->word);
+}
+
+static bool is_granted(const struct arbiter_entity *entity)
+{
+	return word_of(entity) & LEASE_GRANTED;
+}
+
+/* An engine may be on the device: under the grant that stands, or under the one taken back last. A RUN with any other
+ * epoch is of an engine about to see that it came too late (lease.c, enter). seq_cst: the Dekker pair of lease.h. */
+static bool is_running(const struct arbiter_entity *entity)
+{
+	uint64_t word = word_of(entity);
+	uint32_t epoch = lease_word_epoch(word) - ((word & LEASE_GRANTED) ? 0 : 1);
+
+	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
+		if (atomic_load(&engine->status->state) == LEASE_RUN && atomic_load(&engine->status->run_epoch) == epoch)
+			return true;
+	return false;
+}
+
+static bool is_wanting(const struct arbiter_entity *entity)
+{
+	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
+		if (atomic_load(&engine->status->state) == LEASE_WANT)
+			return true;
+	return false;
+}
+
+static bool others_want(const struct arbiter *arbiter, const struct arbiter_entity *holder)
+{
+	for (size_t i = 0; i < arbiter->count; i++)
+		if (arbiter->entities[i] != holder && is_wanting(arbiter->entities[i]))
+			return true;
+	return false;
+}
+
+/* ---- the books --------------------------------------------------------------------------------- */
+
+static uint64_t elapsed_ns(uint64_t from_ns, uint64_t now_ns)
+{
+	return from_ns && now_ns > from_ns ? now_ns - from_ns : 0;
+}
+
+static uint64_t busy_since_fold_ns(const struct arbiter_entity *entity, uint64_t wall_ns)
+{
+	uint64_t sum_ns = 0;
+
+	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next) {
+		uint64_t busy_ns = atomic_load_explicit(&engine->status->busy_ns, memory_order_relaxed);
+		uint64_t delta_ns = busy_ns > engine->busy_seen_ns ? busy_ns - engine->busy_seen_ns : 0;
+		sum_ns = delta_ns > wall_ns - sum_ns ? wall_ns : sum_ns + delta_ns;
+	}
+	return sum_ns;
+}
+
+static void mark_busy(struct arbiter_entity *entity)
+{
+	for (struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
+		engine->busy_seen_ns = atomic_load_explicit(&engine->status->busy_ns, memory_order_relaxed);
+}
+
+static uint64_t unbooked_ns(const struct arbiter_entity *entity, uint64_t now_ns)
+{
+	uint64_t wall_ns = elapsed_ns(atomic_load(&entity->grant->granted_at_ns), now_ns);
+	uint64_t word = word_of(entity);
+
+	if ((word & LEASE_GRANTED) && !(word & LEASE_CONTENDED))
+		return busy_since_fold_ns(entity, wall_ns);
+	return wall_ns;
+}
+
+/* Books what was used up to now; the grant, if it stands, goes on being counted from now. */
+static void fold(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	struct lease_grant *grant = entity->grant;
+
+	atomic_store(&grant->used_ns, atomic_load(&grant->used_ns) + unbooked_ns(entity, now_ns));
+	atomic_store(&grant->granted_at_ns, now_ns);
+	mark_busy(entity);
+}
+
+static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	fold(entity, now_ns);
+	atomic_store(&entity->grant->granted_at_ns, 0);
+	entity->due_ns = 0;
+	entity->overrun_said = false;
+}
+
+/* ---- the moves ---------------------------------------------------------------------------------- */
+
+static void set_flags(struct arbiter_entity *entity, uint32_t flags)
+{
+	atomic_store(&entity->grant->word, lease_word(lease_word_epoch(word_of(entity)), flags));
+}
+
+static void grant_to(struct arbiter *arbiter, struct arbiter_entity *entity, bool contended, uint64_t now_ns)
+{
+	struct lease_grant *grant = entity->grant;
+
+	mark_busy(entity);
+	entity->due_ns = 0;
+	entity->overrun_said = false;
+	atomic_store(&grant->granted_at_ns, now_ns);
+	atomic_store(&grant->grants, atomic_load(&grant->grants) + 1);
+	atomic_store(&grant->deadline_ns, contended ? now_ns + arbiter->settings.slice_ns : 0);
+	atomic_store(&grant->word, lease_word(lease_word_epoch(word_of(entity)) + 1,
+					      LEASE_GRANTED | (contended ? LEASE_CONTENDED : 0)));
+	arbiter->ops->wake(grant, arbiter->data);
+}
+
+static void take_back(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	/* What an open lease used is booked by its engines' word, while the word still says that it is open. */
+	if (!(word_of(entity) & LEASE_CONTENDED))
+		fold(entity, now_ns);
+	if (!entity->due_ns)
+		entity->due_ns = now_ns;
+	atomic_store(&entity->grant->word, lease_word(lease_word_epoch(word_of(entity)) + 1, 0));
+}
+
+/* Waits for an engine that was asked to end: when to look again. */
+static uint64_t await_release(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns)
+{
+	struct lease_grant *grant = entity->grant;
+
+	if (!entity->due_ns)	/* taken back by an arbiter before this one */
+		entity->due_ns = now_ns;
+	uint64_t late_ns = entity->due_ns + arbiter->settings.overrun_grace_ns;
+	if (entity->overrun_said)
+		return 0;
+	if (now_ns < late_ns)
+		return late_ns;
+	entity->overrun_said = true;
+	atomic_store(&grant->overruns, atomic_load(&grant->overruns) + 1);
+	if (arbiter->ops->overrun)
+		arbiter->ops->overrun(entity->owner, elapsed_ns(atomic_load(&grant->granted_at_ns), now_ns), arbiter->data);
+	return 0;
+}
+
+/*
+ * Moves a holder on. Returns true when it holds no more (its word was taken back); else *ret_next_ns is when to look
+ * again.
+ */
+static bool holder_step(struct arbiter *arbiter, struct arbiter_entity *holder, uint64_t now_ns, uint64_t *ret_next_ns)
+{
+	uint32_t flags = lease_word_flags(word_of(holder));
+
+	if (!(flags & LEASE_REVOKE) && !others_want(arbiter, holder)) {
+		if (flags & LEASE_CONTENDED) {	/* who waited is gone: open it again */
+			fold(holder, now_ns);
+			atomic_store(&holder->grant->deadline_ns, 0);
+			set_flags(holder, LEASE_GRANTED);
+		} else if (now_ns >= atomic_load(&holder->grant->granted_at_ns) + ARBITER_FOLD_NS) {
+			fold(holder, now_ns);
+		}
+		*ret_next_ns = holder->engines ? atomic_load(&holder->grant->granted_at_ns) + ARBITER_FOLD_NS : 0;
+		return false;
+	}
+	if (!(flags & LEASE_CONTENDED)) {
+		if (!is_running(holder) && !is_wanting(holder)) {
+			take_back(holder, now_ns);
+			return true;
+		}
+		fold(holder, now_ns);
+		atomic_store(&holder->grant->deadline_ns, now_ns + arbiter->settings.slice_ns);
+		flags |= LEASE_CONTENDED;
+		set_flags(holder, flags);
+		/* An engine that went idle before it could see CONTENDED told nobody: its state is read again below. */
+	}
+	uint64_t deadline_ns = atomic_load(&holder->grant->deadline_ns);
+	if (!(flags & LEASE_REVOKE) && now_ns >= deadline_ns) {
+		flags |= LEASE_REVOKE;
+		holder->due_ns = deadline_ns;
+		set_flags(holder, flags);
+	}
+	if (!is_running(holder) && ((flags & LEASE_REVOKE) || !is_wanting(holder))) {
+		take_back(holder, now_ns);
+		return true;
+	}
+	*ret_next_ns = (flags & LEASE_REVOKE) ? await_release(arbiter, holder, now_ns) : deadline_ns;
+	return false;
+}
+
+static struct arbiter_entity *next_wanting(struct arbiter *arbiter)
+{
+	for (size_t i = 0; i < arbiter->count; i++) {
+		size_t at = (arbiter->next_turn + i) % arbiter->count;
+		if (is_wanting(arbiter->entities[at])) {
+			arbiter->next_turn = (at + 1) % arbiter->count;
+			return arbiter->entities[at];
+		}
+	}
+	return NULL;
+}
+
+uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
+{
+	uint64_t next_ns = 0;
+	bool free_to_grant = true;
+
+	for (size_t i = 0; i < arbiter->count; i++) {
+		struct arbiter_entity *entity = arbiter->entities[i];
+		uint64_t at_ns = 0;
+
+		if (is_granted(entity) && !holder_step(arbiter, entity, now_ns, &at_ns)) {
+			free_to_grant = false;
+		} else if (is_running(entity)) {
+			at_ns = await_release(arbiter, entity, now_ns);
+			free_to_grant = false;
+		} else if (atomic_load(&entity->grant->granted_at_ns)) {
+			close_books(entity, now_ns);
+		}
+		if (at_ns && (!next_ns || at_ns < next_ns))
+			next_ns = at_ns;
+	}
+	if (!free_to_grant || arbiter->hold)
+		return next_ns;
+	struct arbiter_entity *next = next_wanting(arbiter);
+	if (!next)
+		return next_ns;
+	grant_to(arbiter, next, others_want(arbiter, next), now_ns);
+	uint64_t deadline_ns = atomic_load(&next->grant->deadline_ns);
+	return deadline_ns ? deadline_ns : now_ns + ARBITER_FOLD_NS;
+}
+
+/* ---- members -------------------------------------------------------------------------------------- */
+
+struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *grant, void *owner, uint64_t now_ns)
+{
+	struct arbiter_entity *entity;
+
+	if (grant->magic != LEASE_MAGIC || grant->version != LEASE_VERSION)
+		return NULL;
+	if (arbiter->count == arbiter->capacity) {
+		size_t capacity = arbiter->capacity ? arbiter->capacity * 2 : 8;
+		void *grown = reallocarray(arbiter->entities, capacity, sizeof(*arbiter->entities));
+		if (!grown)
+			return NULL;
+		arbiter->entities = grown;
+		arbiter->capacity = capacity;
+	}
+	entity = calloc(1, sizeof(*entity));
+	if (!entity)
+		return NULL;
+	entity->grant = grant;
+	entity->owner = owner;
+	/* An open lease of an arbiter before this one: what its engines did meanwhile was counted by nobody. */
+	uint64_t word = word_of(entity);
+	if ((word & LEASE_GRANTED) && !(word & LEASE_CONTENDED))
+		atomic_store(&grant->granted_at_ns, now_ns);
+	/* Two grants at once cannot come of our own doing; should pages say so, the later one is ended. */
+	for (size_t i = 0; i < arbiter->count && (word & LEASE_GRANTED); i++) {
+		if (!is_granted(arbiter->entities[i]))
+			continue;
+		take_back(entity, now_ns);
+		break;
+	}
+	arbiter->entities[arbiter->count++] = entity;
+	return entity;
+}
+
+void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns)
+{
+	if (!entity)
+		return;
+	if (is_granted(entity))
+		take_back(entity, now_ns);
+	if (atomic_load(&entity->grant->granted_at_ns))
+		close_books(entity, now_ns);
+	for (size_t i = 0; i < arbiter->count; i++) {
+		if (arbiter->entities[i] != entity)
+			continue;
+		for (size_t k = i + 1; k < arbiter->count; k++)
+			arbiter->entities[k - 1] = arbiter->entities[k];
+		arbiter->count--;
+		if (arbiter->next_turn > i)
+			arbiter->next_turn--;
+		break;
+	}
+	if (arbiter->next_turn >= arbiter->count)
+		arbiter->next_turn = 0;
+	entity_destroy(entity);
+}
+
+struct arbiter_engine *arbiter_engine_add(struct arbiter_entity *entity, const struct lease_status *status)
+{
+	struct arbiter_engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return NULL;
+	engine->status = status;
+	engine->busy_seen_ns = atomic_load_explicit(&status->busy_ns, memory_order_relaxed);
+	engine->next = entity->engines;
+	entity->engines = engine;
+	return engine;
+}
+
+void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine *engine, uint64_t now_ns)
+{
+	if (!engine)
+		return;
+	if (is_granted(entity))
+		fold(entity, now_ns);
+	for (struct arbiter_engine **at = &entity->engines; *at; at = &(*at)->next) {
+		if (*at != engine)
+			continue;
+		*at = engine->next;
+		free(engine);
+		return;
+	}
+}
+
+void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage)
+{
+	*ret_usage = (struct arbiter_usage){
+		.gpu_time_ns = atomic_load(&entity->grant->used_ns) + unbooked_ns(entity, now_ns),
+		.grants = atomic_load(&entity->grant->grants),
+		.overruns = atomic_load(&entity->grant->overruns),
+		.holds = is_granted(entity),
+	};
+}

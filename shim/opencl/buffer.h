@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buffers, and the two ways their bytes are reached.
+ */
+#ifndef VGPU_SHIM_OPENCL_BUFFER_H
+#define VGPU_SHIM_OPENCL_BUFFER_H
+
+#include "shim/opencl/object.h"
+
+/* Unified: the buffer is aperture memory. Staged: it is the device's, reached by records through staging memory. */
+struct buffer_ops {
+	const char *name;
+	/* Makes the storage and the engine's object, with `initial` bytes in it (or NULL). CL_SUCCESS or the API's error. */
+	cl_int (*create)(struct _cl_mem *mem, const void *initial);
+	/* Gives the storage back when the engine has let go. */
+	void (*destroy)(struct _cl_mem *mem);
+	/* Where the byte lies for us, NULL: nowhere. */
+	uint8_t *(*address)(const struct _cl_mem *mem, size_t offset);
+};
+extern const struct buffer_ops buffer_unified, buffer_staged;
+
+void mem_release(struct _cl_mem *mem);
+
+/* One read or write of consecutive bytes, in queue order. Arguments are checked. */
+struct transfer {
+	struct _cl_command_queue *queue;
+	struct _cl_mem *mem;
+	size_t offset, bytes;
+	cl_bool blocking;
+	cl_uint wait_count;
+	const cl_event *waits;
+	cl_command_type type;
+};
+cl_int transfer_read(const struct transfer *transfer, void *destination, cl_event *ret_event);
+cl_int transfer_write(const struct transfer *transfer, const void *source, cl_event *ret_event);
+/* Waits for the list and for everything on the queue, so that memory may be touched here. */
+cl_int transfer_settle(const struct transfer *transfer);
+/* A BUFFER_READ or BUFFER_WRITE between the buffer and aperture memory. With release, the range is taken. */
+cl_int transfer_record(const struct transfer *transfer, enum wire_opcode opcode, struct memory_range *range,
+		       bool release, cl_event *ret_event);
+/* A MARKER with the transfer's waits. */
+cl_int transfer_marker(const struct transfer *transfer, cl_event *ret_event);
+/* What every enqueue with one buffer checks. */
+cl_int transfer_check(const struct _cl_command_queue *queue, const struct _cl_mem *mem, size_t offset, size_t bytes,
+		      cl_uint wait_count, const cl_event *waits);
+/* Like memory_alloc, finishing reads under way when memory is out. */
+int staging_alloc(struct session *session, size_t bytes, struct memory_range *ret_range);
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes queue records.
+ *
+ * Theory of operation. A record may only name earlier records to wait for. A command that waits for a user event, or for
+ * the event of such a command, or follows one on its (in-order) queue, is therefore held here as a copy, in its
+ * queue's list, and written when nothing in its way is unwritten any more. While no user event is in
+ * use, held_count is 0 and none of this is looked at.
+ */
+#include "shim/opencl/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "shim/opencl/event.h"
+
+struct command_held {
+	struct command_held *next;
+	struct command command;		/* pointers into this allocation; holds queue, event and waits */
+	struct memory_range staging;
+	cl_event waits[];
+};
+
+bool waits_failed(cl_uint count, const cl_event *waits)
+{
+	for (cl_uint i = 0; i < count; i++) {
+		struct _cl_event *event = waits[i];
+
+		if (__atomic_load_n(&event->over, __ATOMIC_ACQUIRE)) {
+			if (event->status < 0)
+				return true;
+		} else if (__atomic_load_n(&event->written, __ATOMIC_ACQUIRE) &&
+			   ring_poll(event->context->session->ring, &event->completion) &&
+			   event->completion.status < 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool waits_over(cl_uint count, const cl_event *waits)
+{
+	for (cl_uint i = 0; i < count; i++)
+		if (!event_done(waits[i]))
+			return false;
+	return true;
+}
+
+static bool waits_written(cl_uint count, const cl_event *waits)
+{
+	for (cl_uint i = 0; i < count; i++)
+		if (!__atomic_load_n(&waits[i]->written, __ATOMIC_ACQUIRE) &&
+		    !__atomic_load_n(&waits[i]->over, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+/* Those of the list that the engine must wait for: of other queues, and not over. Advances *at. */
+static uint32_t waits_collect(const struct command *command, cl_uint *at, struct wire_wait *ret_waits)
+{
+	struct ring *ring = command->queue->context->session->ring;
+	uint32_t count = 0;
+
+	while (*at < command->wait_count && count < WIRE_WAIT_MAX) {
+		struct _cl_event *event = command->waits[(*at)++];
+		uint32_t slot = __atomic_load_n(&event->completion.slot, __ATOMIC_RELAXED);
+
+		if (event->queue == command->queue || slot == WIRE_NO_SLOT ||
+		    __atomic_load_n(&event->over, __ATOMIC_ACQUIRE))
+			continue;
+		if (ring_poll(ring, &event->completion) && event->completion.status >= 0)
+			continue;
+		ret_waits[count++] = (struct wire_wait){ .sequence = event->completion.sequence, .slot = slot };
+	}
+	return count;
+}
+
+static cl_int record_write(const struct command *command, enum wire_opcode opcode, const struct wire_wait *waits,
+			   uint32_t wait_count, bool whole)
+{
+	struct _cl_command_queue *queue = command->queue;
+	struct ring *ring = queue->context->session->ring;
+	size_t body_bytes = whole ? command->body_bytes : 0, tail_bytes = whole ? command->tail_bytes : 0;
+	struct _cl_event *event = whole ? command->event : NULL;
+	struct wire_queued *record = ring_begin(ring, opcode, sizeof(*record) + body_bytes +
+						wait_count * sizeof(*waits) + tail_bytes,
+						event ? &event->completion : NULL);
+	uint8_t *at = (uint8_t *)(record + 1);
+
+	if (!record)
+		return CL_DEVICE_NOT_AVAILABLE;
+	record->queue = queue->id;
+	record->wait_count = wait_count;
+	record->reserved = 0;
+	if (body_bytes)
+		memcpy(at, command->body, body_bytes);
+	if (wait_count)
+		memcpy(at + body_bytes, waits, wait_count * sizeof(*waits));
+	if (tail_bytes)
+		memcpy(at + body_bytes + wait_count * sizeof(*waits), command->tail, tail_bytes);
+	__atomic_store_n(&queue->last_sequence, ring_sequence_locked(ring), __ATOMIC_RELAXED);
+	if (event)
+		__atomic_store_n(&event->written, 1, __ATOMIC_RELEASE);
+	ring_commit(ring);
+	return CL_SUCCESS;
+}
+
+/* Long lists go ahead in markers: the queue runs in order. */
+static cl_int command_write_waiting(const struct command *command)
+{
+	struct wire_wait waits[WIRE_WAIT_MAX];
+	cl_uint at = 0;
+	uint32_t count = waits_collect(command, &at, waits);
+
+	while (at < command->wait_count) {
+		cl_int error = record_write(command, WIRE_MARKER, waits, count, false);
+
+		if (error)
+			return error;
+		count = waits_collect(command, &at, waits);
+	}
+	return record_write(command, command->opcode, waits, count, true);
+}
+
+static cl_int command_write(const struct command *command)
+{
+	struct _cl_command_queue *queue = command->queue;
+	struct session *session = queue->context->session;
+	cl_int error;
+
+	if (command->wait_count && waits_failed(command->wait_count, command->waits)) {
+		if (command->event)
+			event_finish_here(command->event, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, false);
+		if (command->staging)
+			memory_release(session->memory, command->staging);
+		return CL_SUCCESS;
+	}
+	error = command->wait_count ? command_write_waiting(command) :
+	        record_write(command, command->opcode, NULL, 0, true);
+	if (command->staging && error)
+		memory_release(session->memory, command->staging);
+	else if (command->staging)
+		memory_release_after(session->memory, command->staging, queue->id,
+				     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
+	return error;
+}
+
+/* ---- held commands ---------------------------------------------------------------------------- */
+
+static cl_int held_add_locked(struct session *session, const struct command *command)
+{
+	struct _cl_command_queue *queue = command->queue;
+	struct command_held *held = calloc(1, sizeof(*held) + command->wait_count * sizeof(cl_event) +
+					   command->body_bytes + command->tail_bytes);
+	uint8_t *bytes;
+
+	if (!held)
+		return CL_OUT_OF_HOST_MEMORY;
+	bytes = (uint8_t *)(held->waits + command->wait_count);
+	held->command = *command;
+	held->command.waits = held->waits;
+	for (cl_uint i = 0; i < command->wait_count; i++) {
+		held->waits[i] = command->waits[i];
+		object_retain(command->waits[i]);
+	}
+	if (command->body_bytes)
+		held->command.body = memcpy(bytes, command->body, command->body_bytes);
+	if (command->tail_bytes)
+		held->command.tail = memcpy(bytes + command->body_bytes, command->tail, command->tail_bytes);
+	if (command->staging) {
+		held->staging = *command->staging;
+		command->staging->slab = NULL;
+		held->command.staging = &held->staging;
+	}
+	object_retain(queue);
+	if (command->event)
+		object_retain(command->event);
+	if (!queue->held) {
+		queue->held_end = &queue->held;
+		queue->held_next = session->held_queues;
+		session->held_queues = queue;
+	}
+	*queue->held_end = held;
+	queue->held_end = &held->next;
+	__atomic_fetch_add(&session->held_count, 1, __ATOMIC_RELEASE);
+	return CL_SUCCESS;
+}
+
+/* Writes the queue's commands that nothing holds any more. Moves them to *gone. */
+static bool queue_advance_locked(struct session *session, struct _cl_command_queue *queue, struct command_held **gone)
+{
+	struct command_held *held;
+	bool moved = false;
+
+	while ((held = queue->held) && (waits_written(held->command.wait_count, held->waits) || session_lost(session))) {
+		if (session_lost(session) || command_write(&held->command) != CL_SUCCESS)
+			if (held->command.event)
+				event_finish_here(held->command.event, CL_DEVICE_NOT_AVAILABLE, false);
+		queue->held = held->next;
+		held->next = *gone;
+		*gone = held;
+		__atomic_fetch_sub(&session->held_count, 1, __ATOMIC_RELEASE);
+		moved = true;
+	}
+	return moved;
+}
+
+static void held_advance(struct session *session)
+{
+	struct command_held *gone = NULL, *held;
+	bool moved;
+
+	pthread_mutex_lock(&session->held_lock);
+	do {
+		moved = false;
+		for (struct _cl_command_queue **link = &session->held_queues, *queue; (queue = *link);) {
+			moved |= queue_advance_locked(session, queue, &gone);
+			if (!queue->held)
+				*link = queue->held_next;
+			else
+				link = &queue->held_next;
+		}
+	} while (moved);
+	pthread_cond_broadcast(&session->held_moved);
+	pthread_mutex_unlock(&session->held_lock);
+	ring_flush(session->ring);
+	ring_waits_wake_all(session->ring);
+	while ((held = gone)) {
+		gone = held->next;
+		for (cl_uint i = 0; i < held->command.wait_count; i++)
+			event_release(held->waits[i]);
+		if (held->command.event)
+			event_release(held->command.event);
+		queue_release(held->command.queue);
+		free(held);
+	}
+}
+
+bool commands_user_event_set(struct _cl_event *event, cl_int status)
+{
+	struct session *session = event->context->session;
+	bool first;
+
+	pthread_mutex_lock(&session->held_lock);
+	first = !event->over;
+	if (first)
+		event_finish_here(event, status, false);
+	pthread_mutex_unlock(&session->held_lock);
+	if (first)
+		held_advance(session);
+	return first;
+}
+
+void commands_held_wait(struct session *session, struct _cl_event *event)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&session->held_lock);
+	if (!event || !(__atomic_load_n(&event->written, __ATOMIC_ACQUIRE) ||
+			__atomic_load_n(&event->over, __ATOMIC_ACQUIRE)))
+		pthread_cond_timedwait(&session->held_moved, &session->held_lock, &until);
+	pthread_mutex_unlock(&session->held_lock);
+	if (session_lost(session))
+		held_advance(session);
+}
+
+cl_int command_submit(const struct command *command)
+{
+	struct session *session = command->queue->context->session;
+	cl_int error = CL_SUCCESS;
+	bool held = false;
+
+	if (__atomic_load_n(&session->held_count, __ATOMIC_ACQUIRE) ||
+	    (command->wait_count && !waits_written(command->wait_count, command->waits))) {
+		pthread_mutex_lock(&session->held_lock);
+		held = command->queue->held || !waits_written(command->wait_count, command->waits);
+		if (held)
+			error = held_add_locked(session, command);
+		pthread_mutex_unlock(&session->held_lock);
+	}
+	return held ? error : command_write(command);
+}
+
+cl_int command_enqueue(struct command *command, cl_command_type type, cl_event *ret_event)
+{
+	cl_int error;
+
+	if (ret_event) {
+		command->event = event_create(command->queue->context, command->queue, type);
+		if (!command->event) {
+			if (command->staging)
+				memory_release(command->queue->context->session->memory, command->staging);
+			return CL_OUT_OF_HOST_MEMORY;
+		}
+	}
+	error = command_submit(command);
+	if (ret_event && error)
+		event_release(command->event);
+	else if (ret_event)
+		*ret_event = command->event;
+	return error;
+}
+
+cl_int command_done_here(struct _cl_command_queue *queue, cl_command_type type, cl_event *ret_event)
+{
+	struct _cl_event *event;
+
+	if (!ret_event)
+		return CL_SUCCESS;
+	event = event_create(queue->context, queue, type);
+	if (!event)
+		return CL_OUT_OF_HOST_MEMORY;
+	event_finish_here(event, CL_COMPLETE, true);
+	*ret_event = event;
+	return CL_SUCCESS;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts. Each has one device, and a reference to that device's session of the moment.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/opencl/object.h"
+
+static cl_int properties_check(const cl_context_properties *properties, size_t *ret_count)
+{
+	size_t count = 0;
+
+	for (; properties && properties[count]; count += 2) {
+		for (size_t i = 0; i < count; i += 2)
+			if (properties[i] == properties[count])
+				return CL_INVALID_PROPERTY;
+		if (properties[count] == CL_CONTEXT_PLATFORM) {
+			if (!object_is((const void *)properties[count + 1], OBJECT_PLATFORM))
+				return CL_INVALID_PLATFORM;
+		} else if (properties[count] != CL_CONTEXT_INTEROP_USER_SYNC) {
+			return CL_INVALID_PROPERTY;
+		}
+	}
+	*ret_count = properties ? count + 1 : 0;
+	return CL_SUCCESS;
+}
+
+cl_context vgpu_clCreateContext(const cl_context_properties *properties, cl_uint num_devices,
+				const cl_device_id *devices,
+				void(CL_CALLBACK *pfn_notify)(const char *, const void *, size_t, void *),
+				void *user_data, cl_int *errcode_ret)
+{
+	struct _cl_context *context;
+	size_t property_count;
+	cl_int error = properties_check(properties, &property_count);
+
+	if (error)
+		return refuse(errcode_ret, error);
+	if (!devices || num_devices == 0 || (!pfn_notify && user_data))
+		return refuse(errcode_ret, CL_INVALID_VALUE);
+	for (cl_uint i = 0; i < num_devices; i++) {
+		if (!object_is(devices[i], OBJECT_DEVICE))
+			return refuse(errcode_ret, CL_INVALID_DEVICE);
+		/* Two vGPUs share no memory, so a context over both cannot be had. */
+		if (devices[i] != devices[0])
+			return refuse(errcode_ret, CL_INVALID_DEVICE);
+	}
+	context = calloc(1, sizeof(*context));
+	if (context && property_count)
+		context->properties = malloc(property_count * sizeof(*properties));
+	if (!context || (property_count && !context->properties)) {
+		free(context);
+		return refuse(errcode_ret, CL_OUT_OF_HOST_MEMORY);
+	}
+	error = session_get(devices[0], &context->session);
+	if (error) {
+		free(context->properties);
+		free(context);
+		return refuse(errcode_ret, error);
+	}
+	if (property_count)
+		memcpy(context->properties, properties, property_count * sizeof(*properties));
+	context->property_count = property_count;
+	context->device = devices[0];
+	context->notify = pfn_notify;
+	context->notify_data = user_data;
+	pthread_mutex_init(&context->lock, NULL);
+	object_init(&context->object, OBJECT_CONTEXT);
+	refuse(errcode_ret, CL_SUCCESS);
+	return context;
+}
+
+cl_context vgpu_clCreateContextFromType(const cl_context_properties *properties, cl_device_type device_type,
+					void(CL_CALLBACK *pfn_notify)(const char *, const void *, size_t, void *),
+					void *user_data, cl_int *errcode_ret)
+{
+	size_t property_count;
+	cl_device_id device;
+	cl_int error = properties_check(properties, &property_count);
+
+	if (!error)
+		error = vgpu_clGetDeviceIDs(platform_get(), device_type, 1, &device, NULL);
+	if (error)
+		return refuse(errcode_ret, error);
+	return vgpu_clCreateContext(properties, 1, &device, pfn_notify, user_data, errcode_ret);
+}
+
+void context_release(struct _cl_context *context)
+{
+	struct end_callback *callback;
+
+	if (!object_release(context))
+		return;
+	while ((callback = context->end_callbacks)) {
+		context->end_callbacks = callback->next;
+		callback->function(context, callback->user_data);
+		free(callback);
+	}
+	session_release(context->session);
+	pthread_mutex_destroy(&context->lock);
+	context->object.kind = OBJECT_DEAD;
+	free(context->properties);
+	free(context);
+}
+
+cl_int vgpu_clRetainContext(cl_context context)
+{
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	object_retain(context);
+	return CL_SUCCESS;
+}
+
+cl_int vgpu_clReleaseContext(cl_context context)
+{
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	context_release(context);
+	return CL_SUCCESS;
+}
+
+cl_int vgpu_clGetContextInfo(cl_context context, cl_context_info param_name, size_t param_value_size,
+			     void *param_value, size_t *param_value_size_ret)
+{
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	switch (param_name) {
+	case CL_CONTEXT_REFERENCE_COUNT:
+		INFO_ANSWER(cl_uint, object_references(context));
+	case CL_CONTEXT_NUM_DEVICES:
+		INFO_ANSWER(cl_uint, 1);
+	case CL_CONTEXT_DEVICES:
+		INFO_ANSWER(cl_device_id, context->device);
+	case CL_CONTEXT_PROPERTIES:
+		return info_answer(context->properties, context->property_count * sizeof(*context->properties),
+				   param_value_size, param_value, param_value_size_ret);
+	default:
+		return CL_INVALID_VALUE;
+	}
+}
+
+cl_int vgpu_clSetContextDestructorCallback(cl_context context,
+					   void(CL_CALLBACK *pfn_notify)(cl_context context, void *user_data),
+					   void *user_data)
+{
+	struct end_callback *callback;
+
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	if (!pfn_notify)
+		return CL_INVALID_VALUE;
+	callback = calloc(1, sizeof(*callback));
+	if (!callback)
+		return CL_OUT_OF_HOST_MEMORY;
+	callback->function = (void (*)(void *, void *))(void *)pfn_notify;
+	callback->user_data = user_data;
+	pthread_mutex_lock(&context->lock);
+	callback->next = context->end_callbacks;
+	context->end_callbacks = callback;
+	pthread_mutex_unlock(&context->lock);
+	return CL_SUCCESS;
+}
+
+cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type image_type,
+				       cl_uint num_entries, cl_image_format *image_formats, cl_uint *num_image_formats)
+{
+	(void)flags;
+	(void)image_type;
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	if (num_entries == 0 && image_formats)
+		return CL_INVALID_VALUE;
+	if (num_image_formats)
+		*num_image_formats = 0;	/* no image support */
+	return CL_SUCCESS;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The OpenCL objects of the shim and how they hold each other.
+ *
+ * Every object starts with the dispatch table (cl_khr_icd), then a magic that names its kind, then its references.
+ * A handle from the application is looked at through object_is before anything else.
+ * Children hold their parents: event -> queue, context; kernel -> program -> context -> session. Commands under way hold
+ * nothing here: the engine keeps what they use until they are done.
+ */
+#ifndef VGPU_SHIM_OPENCL_OBJECT_H
+#define VGPU_SHIM_OPENCL_OBJECT_H
+
+#include "shim/memory.h"
+#include "shim/opencl/entry_points.h"
+#include "shim/opencl/session.h"
+#include "shim/ring.h"
+
+enum object_kind {
+	OBJECT_PLATFORM = 0x76474c01,
+	OBJECT_DEVICE,
+	OBJECT_CONTEXT,
+	OBJECT_QUEUE,
+	OBJECT_MEM,
+	OBJECT_PROGRAM,
+	OBJECT_KERNEL,
+	OBJECT_EVENT,
+	OBJECT_DEAD = 0x76474cff,	/* what a freed object says as long as its memory is not used again */
+};
+
+struct object {
+	const cl_icd_dispatch *dispatch;
+	uint32_t kind;
+	uint32_t references;	/* atomic */
+};
+
+extern const cl_icd_dispatch icd_dispatch;
+
+static inline bool object_is(const void *handle, enum object_kind kind)
+{
+	return handle && ((const struct object *)handle)->kind == (uint32_t)kind;
+}
+static inline void object_init(struct object *object, enum object_kind kind)
+{
+	object->dispatch = &icd_dispatch;
+	object->kind = kind;
+	object->references = 1;
+}
+static inline void object_retain(void *handle)
+{
+	__atomic_fetch_add(&((struct object *)handle)->references, 1, __ATOMIC_RELAXED);
+}
+/* True when the last reference went: the caller destroys it. */
+static inline bool object_release(void *handle)
+{
+	return __atomic_fetch_sub(&((struct object *)handle)->references, 1, __ATOMIC_ACQ_REL) == 1;
+}
+static inline cl_uint object_references(const void *handle)
+{
+	return __atomic_load_n(&((const struct object *)handle)->references, __ATOMIC_RELAXED);
+}
+
+struct _cl_platform_id {
+	struct object object;
+};
+
+struct _cl_device_id {
+	struct object object;
+	unsigned index;			/* of transport_enumerate */
+	struct wire_capset *capset;
+	char name[96];
+	char driver_version[64];
+	char *extensions;		/* filtered */
+	cl_name_version *extension_versions;
+	size_t extension_count;
+	/* Answers of the capset that are asked for often. */
+	size_t max_work_item_sizes[3];
+	cl_ulong local_mem_bytes;
+	size_t max_work_group_size;
+	size_t max_parameter_bytes;
+	bool out_of_order;		/* accepted; run in order */
+	bool non_uniform;
+	pthread_mutex_t lock;		/* guards session */
+	struct session *session;	/* held, until lost */
+};
+
+/* Callbacks to be run when an object ends, newest first. */
+struct end_callback {
+	struct end_callback *next;
+	void (*function)(void *object, void *user_data);
+	void *user_data;
+};
+
+struct _cl_context {
+	struct object object;
+	struct _cl_device_id *device;
+	struct session *session;
+	cl_context_properties *properties;
+	size_t property_count;		/* with the closing 0 */
+	void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *);
+	void *notify_data;
+	pthread_mutex_t lock;		/* guards end_callbacks of the context and of its memory objects, and maps */
+	struct end_callback *end_callbacks;
+};
+
+struct command_held;
+struct _cl_command_queue {
+	struct object object;
+	struct _cl_context *context;
+	cl_command_queue_properties properties;
+	cl_queue_properties *property_list;
+	size_t property_count;
+	uint32_t id;
+	uint64_t last_sequence;		/* atomic; of its last record */
+	uint64_t expected_ns;		/* atomic; predicted length of what was enqueued since the last finish */
+	uint32_t expected_count;	/* atomic; NDRanges among it */
+	uint32_t last_kernel_id;	/* atomic */
+	/* Commands that wait for a user event (command.c), guarded by session->held_lock. */
+	struct command_held *held, **held_end;
+	struct _cl_command_queue *held_next;
+};
+
+struct mapping {
+	struct mapping *next;
+	void *pointer;
+	size_t offset, bytes;
+	cl_map_flags flags;
+	struct memory_range staging;	/* slab NULL: none */
+};
+
+struct _cl_mem {
+	struct object object;
+	struct _cl_context *context;
+	const struct buffer_ops *ops;
+	cl_mem_flags flags;
+	size_t bytes;
+	void *host_ptr;			/* as given with USE_HOST_PTR */
+	struct _cl_mem *parent;		/* of a sub-buffer, held */
+	size_t origin;
+	uint32_t id;
+	struct memory_range range;	/* unified: where it lies (a sub-buffer's has no slab); else zero */
+	cl_mem_properties *properties;
+	size_t property_count;
+	struct mapping *mappings;	/* guarded by context->lock, as map_count */
+	cl_uint map_count;
+	struct end_callback *end_callbacks;
+};
+
+struct argument_info {
+	struct wire_arg_info wire;
+	const char *type_name, *name;
+};
+struct kernel_info {
+	struct wire_kernel_info wire;
+	const char *name, *attributes;
+	struct argument_info *arguments;
+};
+/* One build's outcome; kernels hold it. */
+struct build {
+	uint32_t references;		/* atomic */
+	uint32_t id;			/* WIRE program; destroyed with the last reference */
+	struct session *session;	/* borrowed from the program */
+	cl_build_status status;
+	cl_int error;
+	char *options;
+	char *log;
+	cl_ulong global_variable_bytes;
+	cl_uint kernel_count;
+	struct kernel_info *kernels;
+};
+
+struct _cl_program {
+	struct object object;
+	struct _cl_context *context;
+	char *source;
+	size_t source_bytes;
+	pthread_mutex_t lock;		/* guards build and kernel_count */
+	struct build *build;		/* of the last clBuildProgram, or NULL */
+	cl_uint kernel_count;		/* attached */
+	bool building;
+};
+
+struct _cl_kernel {
+	struct object object;
+	struct _cl_program *program;
+	struct build *build;
+	const struct kernel_info *info;
+	uint32_t id;
+	uint32_t missing;		/* arguments not set yet */
+	cl_ulong local_mem_bytes;	/* of __local arguments */
+	/* What the record of an NDRange carries, kept ready by clSetKernelArg. */
+	uint8_t *snapshot;
+	size_t snapshot_bytes;
+	uint32_t *argument_offset;	/* in the snapshot */
+	uint32_t *argument_room;	/* bytes kept for its value */
+	bool *argument_set;
+};
+
+/* What the shim itself does when a record is over: a read's copy out of staging. */
+struct hook {
+	struct hook *next;
+	struct _cl_event *event;	/* held */
+	void (*run)(struct hook *hook, bool ok);
+	void *destination;
+	size_t bytes;
+	struct memory_range staging;
+	bool claimed;
+	/* Rows, for rectangles: 0 = one piece. */
+	size_t row_bytes, rows, slices, row_pitch, slice_pitch;
+};
+
+struct event_callback {
+	struct event_callback *next;
+	struct _cl_event *event;	/* held */
+	cl_int type;
+	void(CL_CALLBACK *function)(cl_event, cl_int, void *);
+	void *user_data;
+	struct ring_wait wait;
+};
+
+struct _cl_event {
+	struct object object;
+	struct _cl_context *context;
+	struct _cl_command_queue *queue;	/* NULL: user event */
+	cl_command_type type;
+	uint32_t written;		/* atomic; 0 while held back or a user event: completion is not the engine's yet */
+	uint32_t over;			/* atomic; the command and its hook are done: status is valid (acquire) */
+	cl_int status;
+	struct ring_completion completion;
+	struct _cl_event *pool_next;
+};
+
+/* Copies an answer of a Get*Info out. */
+cl_int info_answer(const void *value, size_t bytes, size_t room, void *ret_value, size_t *ret_bytes);
+#define INFO_ANSWER(type, expression) do { \
+		const type answer_ = (expression); \
+		return info_answer(&answer_, sizeof(answer_), param_value_size, param_value, param_value_size_ret); \
+	} while (0)
+#define INFO_ANSWER_STRING(string) do { \
+		const char *string_ = (string); \
+		return info_answer(string_, strlen(string_) + 1, param_value_size, param_value, param_value_size_ret); \
+	} while (0)
+
+/* Sets *errcode_ret if wanted, and evaluates to NULL. */
+static inline void *refuse(cl_int *errcode_ret, cl_int error)
+{
+	if (errcode_ret)
+		*errcode_ret = error;
+	return NULL;
+}
+
+/* device.c */
+struct _cl_platform_id *platform_get(void);
+cl_uint devices_get(struct _cl_device_id ***ret_devices);
+/* The capset's value, or NULL. */
+const void *device_info_find(const struct _cl_device_id *device, uint32_t param, size_t *ret_bytes);
+
+/* build.c */
+/* Builds the source on the device and waits for it. CL_SUCCESS with *ret_build, also of a build that failed. */
+cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
+void build_release(struct build *build);
+/* program.c */
+void program_release(struct _cl_program *program);
+/* context.c, queue.c */
+void context_release(struct _cl_context *context);
+void queue_release(struct _cl_command_queue *queue);
+/* Every record and hook of it so far is done. */
+bool queue_idle(struct _cl_command_queue *queue);
+/* Tells how long somebody waited for the queue, so that the next wait knows whether to spin. */
+void queue_learn(struct _cl_command_queue *queue, uint64_t waited_ns);
+/* Waits for that. CL_SUCCESS or the lost device's error. */
+cl_int queue_drain(struct _cl_command_queue *queue);
+#endif

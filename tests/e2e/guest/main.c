@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "guest.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} programs[] = {
+	{"soak", soak_main, "compute and verify for --seconds N"},
+	{"zerocopy", zerocopy_main, "map 8 MiB and wait for the host to change it in place"},
+	{"spin", spin_main, "one kernel of --ms N (0: for ever) writing --bytes N"},
+	{"scan", scan_main, "count dirty words in --bytes N of fresh memory"},
+	{"wild", wild_main, "a kernel out of bounds, then a new context"},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (!strcmp(argv[1], programs[i].name))
+			return programs[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "usage: vgpu-guest-test PROGRAM [OPTIONS]\n");
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		fprintf(stderr, "  %-10s %s\n", programs[i].name, programs[i].what);
+	return 2;
+}

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+# Sourced by end-to-end tests: a service of their own in a temporary folder, vGPUs on it, and everything stopped at the end.
+#
+#   . "$(dirname "$0")/lib.sh"
+#   e2e_begin NAME                what is tested; a trap ends all that was started
+#   service_start [ARGS...]       a vgpud of our own
+#   id=$(vgpu_create NAME [PROFILE])
+#   vgpu_field ID .jq.path        one value of `vgpu show`
+#   direct ID COMMAND...          runs COMMAND with OpenCL from that vGPU, on the host
+#   check WHAT COMMAND...         one test: passes if COMMAND succeeds
+#   e2e_end                       prints `N passed, N failed`, exits accordingly
+#
+# bash; needs jq. BUILD names the build folder (default: build).
+set -u
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-$ROOT/build}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+PASSED=0
+FAILED=0
+STARTED_PIDS=()
+
+e2e_begin() {
+	E2E_NAME=$1
+	# Short: a UNIX socket's path has 107 bytes at most.
+	WORK=$(mktemp -d /tmp/vgpu-e2e-XXXXXX)
+	trap 'e2e_stop' EXIT
+	trap 'exit 130' INT TERM
+}
+
+service_start() {
+	"$BUILD/bin/vgpud" --state-dir "$WORK/state" --runtime-dir "$WORK/run" --socket "$WORK/vgpud.sock" "$@" \
+		>>"$WORK/vgpud.log" 2>&1 &
+	VGPUD_PID=$!
+	for _ in $(seq 200); do
+		admin ping >/dev/null 2>&1 && return 0
+		kill -0 "$VGPUD_PID" 2>/dev/null || break
+		sleep 0.05
+	done
+	echo "vgpud does not answer; its log:"
+	tail -n 20 "$WORK/vgpud.log"
+	return 1
+}
+
+admin() { "$BUILD/bin/vgpu-admin" --socket "$WORK/vgpud.sock" "$@"; }
+
+vgpu_create() { # NAME [PROFILE]
+	admin vgpu create --name "$1" --profile "${2:-$(first_profile)}"
+}
+
+first_profile() { admin profile list --json | jq -r '.profiles[0].name'; }
+
+vgpu_field() { admin vgpu show "$1" --json | jq -r "$2"; }
+
+# The environment that makes a program's OpenCL this vGPU's.
+direct() { # ID COMMAND...
+	local id=$1
+	shift
+	mkdir -p "$WORK/vendors"
+	echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
+	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$(vgpu_field "$id" .sockets.direct) "$@"
+}
+
+# In the background; its process id is $!.
+direct_bg() { # LOG ID COMMAND...
+	local log=$1 id=$2 socket
+	shift 2
+	mkdir -p "$WORK/vendors"
+	echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
+	socket=$(vgpu_field "$id" .sockets.direct)
+	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$socket "$@" >"$log" 2>&1 &
+	STARTED_PIDS+=($!)
+}
+
+check() { # WHAT COMMAND...
+	local what=$1 start=$SECONDS
+	shift
+	if "$@" >"$WORK/check.out" 2>&1; then
+		PASSED=$((PASSED + 1))
+		echo "ok      $E2E_NAME: $what ($((SECONDS - start)) s)"
+	else
+		FAILED=$((FAILED + 1))
+		echo "FAILED  $E2E_NAME: $what"
+		tail -n 40 "$WORK/check.out" | sed 's/^/        /'
+	fi
+}
+
+# Waits up to SECONDS for a condition; its last words are printed if it never holds.
+eventually() { # SECONDS COMMAND...
+	local until=$((SECONDS + $1)) said
+	shift
+	until said=$("$@" 2>&1); do
+		[ $SECONDS -ge $until ] && { echo "$said"; return 1; }
+		sleep 0.05
+	done
+}
+
+wait_for_line() { # FILE REGEX SECONDS
+	eventually "$3" grep -qE "$2" "$1"
+}
+
+# A vGPU that nobody uses holds nothing: no slot, context, engine, resource or byte.
+holds_nothing() { # ID
+	local held
+	held=$(vgpu_field "$1" '[.slots, .contexts, .engines, .resources, .vram_used_bytes] | map(tostring) | join(" ")')
+	[ "$held" = "0 0 0 0 0" ] || { echo "slots contexts engines resources vram: $held"; return 1; }
+}
+
+e2e_stop() {
+	local pid
+	trap - EXIT
+	for pid in "${STARTED_PIDS[@]:-}"; do
+		[ -n "$pid" ] && kill "$pid" 2>/dev/null
+	done
+	if [ -n "${VGPUD_PID:-}" ]; then
+		admin service stop --vgpus >/dev/null 2>&1 || kill "$VGPUD_PID" 2>/dev/null
+		for _ in $(seq 200); do
+			kill -0 "$VGPUD_PID" 2>/dev/null || break
+			sleep 0.05
+		done
+		kill -9 "$VGPUD_PID" 2>/dev/null
+		wait "$VGPUD_PID" 2>/dev/null
+	fi
+	# Whoever still has a file of ours open was left behind: that is a failure, and is ended.
+	left=$(pgrep -f -- "--dir $WORK/run" || true)
+	if [ -n "$left" ]; then
+		echo "FAILED  $E2E_NAME: processes were left behind: $(echo $left)"
+		FAILED=$((FAILED + 1))
+		# shellcheck disable=SC2086 # a list of our own processes: their folder is in their arguments
+		kill -9 $left 2>/dev/null
+	fi
+	if [ "$FAILED" != 0 ]; then
+		echo "        the service's last words:"
+		tail -n 30 "$WORK/vgpud.log" 2>/dev/null | sed 's/^/        /'
+	fi
+	[ -n "${E2E_KEEP:-}" ] && echo "kept: $WORK" || rm -rf "$WORK"
+}
+
+e2e_end() {
+	e2e_stop
+	echo "$PASSED passed, $FAILED failed"
+	[ "$FAILED" = 0 ]
+	exit
+}

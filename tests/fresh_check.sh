@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# make fresh-check: the README's commands in an empty Debian 13 that has nothing but git, make and root.
+#
+# A root made by mmdebstrap from this machine's own mirror, a clean clone of HEAD in it, there `make demo`, the
+# same without a network, and `make test-smoke`. It runs in namespaces of its own (mounts, processes), so that
+# whatever happens, nothing stays mounted or running; the root becomes the namespace's root by pivot_root, because
+# in a chroot no user namespace can be made, and the engines' jail wants one.
+#
+# FRESH_STEPS ("demo warm smoke") chooses; FRESH_LIMIT_S (900) bounds each; FRESH_SUITE=bookworm takes Debian 12.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=$(mkdir -p "${BUILD:-build}" && cd "${BUILD:-build}" && pwd)
+suite=${FRESH_SUITE:-trixie}
+steps=${FRESH_STEPS:-demo warm smoke}
+limit_s=${FRESH_LIMIT_S:-900}
+passed=0
+failed=0
+root=
+inside_pid=
+# shellcheck disable=SC2317,SC2329  # functions are called by traps and run_step
+# shellcheck source=tools/vm/apt.sh
+. tools/vm/apt.sh
+
+finish() {
+	trap - EXIT
+	[ -z "$inside_pid" ] || { kill -KILL "$inside_pid" 2>/dev/null; wait "$inside_pid" 2>/dev/null; }
+	[ -z "$root" ] || rm -rf --one-file-system "$root"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+ended() { # the last line, always
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+result() { # WHAT STATUS SECONDS
+	if [ "$2" -eq 0 ]; then
+		passed=$((passed + 1))
+		echo "ok      fresh-check: $1 ($3 s)"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  fresh-check: $1 (status $2, $3 s)"
+	fi
+}
+
+if [ "$(id -u)" -ne 0 ]; then
+	if [ -n "${FRESH_AS_ROOT:-}" ] || ! command -v sudo >/dev/null; then
+		echo "cannot test here: an empty Debian 13 because making one needs root or sudo"
+		ended
+	fi
+	exec sudo -n env FRESH_AS_ROOT=1 BUILD="$BUILD" FRESH_SUITE="$suite" FRESH_STEPS="$steps" FRESH_LIMIT_S="$limit_s" "$0"
+fi
+if ! unshare --mount --pid --fork true 2>/dev/null; then
+	echo "cannot test here: an empty Debian 13 because this container may not make namespaces (unshare fails)"
+	ended
+fi
+
+make_root() {
+	local file
+	root=$(mktemp -d "$BUILD/fresh.XXXXXX") && chmod 755 "$root" || return 1
+	GUEST_SUITE=$suite
+	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.list" || return 1
+	apt-config dump | grep -E '^Acquire::(http|https|ftp|Proxy[A-Za-z-]*)(::| )' >"$root.conf" || :
+	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates,mount \
+		--aptopt="$root.conf" "$suite" "$root" "$root.list" || { rm -f "$root.list" "$root.conf"; return 1; }
+	# A mirror list is a file of this machine.
+	grep -o 'mirror+file:[^ ]*' "$root.list" | sed 's/^mirror+file://' | sort -u | while read -r file; do
+		mkdir -p "$root$(dirname "$file")" && cp "$file" "$root$file"
+	done
+	rm -f "$root.list" "$root.conf"
+	cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
+	cp /etc/hosts "$root/etc/hosts"
+	git -c safe.directory='*' clone --quiet --no-local . "$root/src"
+}
+
+# Runs in the new namespaces as their first process; $1 is the root, the rest a command.
+# shellcheck disable=SC2016  # the shell inside expands it
+inside='
+set -e
+root=$1; shift
+mount --make-rprivate /
+mount --bind "$root" "$root"
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o nosuid,nodev shm "$root/dev/shm"
+mount -t tmpfs -o nosuid,nodev tmp "$root/tmp"
+cd "$root"
+pivot_root . mnt
+umount -l /mnt
+cd /src
+exec "$@"'
+
+enter() { # COMMAND...: in the fresh root
+	timeout -k 10 "$limit_s" ${NETWORK_OFF:+unshare --net} unshare --mount --pid --fork --kill-child \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \
+		sh -c "$inside" sh "$root" "$@" </dev/null &
+	inside_pid=$!
+	wait "$inside_pid"
+	local status=$?
+	inside_pid=
+	return "$status"
+}
+
+run_step() { # WHAT COMMAND...
+	local what=$1 from=$SECONDS status
+	shift
+	echo "== $what"
+	"$@" > >(sed -u 's/^/    /') 2>&1
+	status=$?
+	sleep 0.2 # the last lines pass through sed
+	result "$what" "$status" $((SECONDS - from))
+	return "$status"
+}
+
+from=$SECONDS
+echo "== an empty Debian ($suite)"
+make_root
+result "an empty Debian ($suite) and a clone of HEAD" $? $((SECONDS - from))
+if [ "$failed" -eq 0 ]; then
+	for step in $steps; do
+		case $step in
+		demo) run_step "make demo" enter make demo || break ;;
+		warm) NETWORK_OFF=1 run_step "make demo again, without a network" enter make demo ;;
+		smoke) run_step "make test-smoke" enter make test-smoke ;;
+		*) result "a step named '$step'; there are demo, warm and smoke" 1 0 ;;
+		esac
+	done
+	grep -q " $root" /proc/self/mountinfo
+	result "nothing stays mounted" $((! $?)) 0
+fi
+ended

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* The real vgpu-keeper with a fake device program (fake_device.c) and /bin/sleep as engine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mdev/ipc/seqpacket.h"
+#include "mdev/keeper/keeper_protocol.h"
+#include "mdev/keeper/process.h"
+
+struct fixture {
+	char dir[64];
+	char build[512];	/* where the programs are */
+	pid_t keeper;
+};
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void start_keeper(struct fixture *fixture)
+{
+	char program[600];
+
+	snprintf(program, sizeof(program), "%s/bin/vgpu-keeper", fixture->build);
+	fixture->keeper = fork();
+	if (!fixture->keeper) {
+		execl(program, program, "--dir", fixture->dir, (char *)NULL);
+		_exit(127);
+	}
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	char text[4096], self[512] = {0};
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);	/* device processes of killed keepers become ours to reap */
+	strcpy(fixture->dir, "/tmp/vgpu-keeper-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->dir));
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	strcpy(fixture->build, dirname(dirname(self)));
+	write_file(fixture->dir, "capset", "x");
+	/* The engine: any program that lives until it is killed. */
+	char link[600];
+	snprintf(link, sizeof(link), "%s/engine", fixture->dir);
+	write_file(fixture->dir, "engine", "#!/bin/sh\nexec sleep 1000\n");
+	chmod(link, 0755);
+	snprintf(text, sizeof(text),
+		 "{\"schema\":1,\"uuid\":\"0001\",\"name\":\"t\",\"vram_bytes\":67108864,\"slack_bytes\":1048576,"
+		 "\"max_contexts\":8,\"max_direct_clients\":2,\"programs\":{\"device\":\"%s/tests/fake_device\","
+		 "\"compute\":\"%s\"}}",
+		 fixture->build, link);
+	write_file(fixture->dir, "config.json", text);
+	start_keeper(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int connect_to(const struct fixture *fixture, const char *name, int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", fixture->dir, name);
+	for (int tries = 0; tries < 500; tries++) {
+		int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+		if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+			return fd;
+		close(fd);
+		usleep(10000);
+	}
+	fail_msg("nobody listens on %s", address.sun_path);
+	return -1;
+}
+
+/* Sends a command to the fake device and returns its line. */
+static const char *ask(int connection, char command, char line[64])
+{
+	struct pollfd ready = {.fd = connection, .events = POLLIN};
+	size_t used = 0;
+
+	assert_int_equal(write(connection, &command, 1), 1);
+	while (used < 63) {
+		assert_int_equal(poll(&ready, 1, 10000), 1);
+		ssize_t got = read(connection, line + used, 1);
+		assert_int_equal(got, 1);
+		if (line[used] == '\n')
+			break;
+		used++;
+	}
+	line[used] = '\0';
+	return line;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	char command[128];
+	struct keeper_message stop = {.op = KEEPER_MANAGE};
+	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+
+	seqpacket_send(manager, &stop, sizeof(stop), NULL, 0);
+	stop.op = KEEPER_STOP;
+	seqpacket_send(manager, &stop, sizeof(stop), NULL, 0);
+	/* Everything a test started ends: the keeper, and as subreaper all that it left. */
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	close(manager);
+	snprintf(command, sizeof(command), "rm -r %s", fixture->dir);
+	assert_int_equal(system(command), 0);
+	free(fixture);
+	return 0;
+}
+
+static void a_killed_device_is_replaced_and_keeps_its_connection_and_memory(void **state)
+{
+	char line[64];
+	int connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+
+	assert_string_equal(ask(connection, 's', line), "0");
+	for (int round = 1; round <= 20; round++) {
+		pid_t pid = atoi(ask(connection, 'p', line));
+		unsigned held = (unsigned)atoi(ask(connection, 'c', line));
+		usleep(60000);	/* a device that is killed at once again and again is given up by design */
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(atoi(ask(connection, 's', line)), round);
+		assert_int_not_equal(atoi(ask(connection, 'p', line)), pid);
+		assert_int_equal(atoi(ask(connection, 'c', line)), held);
+	}
+	close(connection);
+}
+
+static void a_device_that_cannot_live_is_given_up(void **state)
+{
+	char line[64];
+	struct pollfd ended;
+	int connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 'p', line);
+	/* Every byte kills the process that reads it. */
+	for (int i = 0; i < 40; i++)
+		if (send(connection, "x", 1, MSG_NOSIGNAL) != 1)
+			break;
+	ended = (struct pollfd){.fd = connection, .events = POLLIN};
+	assert_int_equal(poll(&ended, 1, 10000), 1);
+	assert_true(read(connection, line, 1) <= 0);
+	close(connection);
+	/* And the next connection is served. */
+	connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+	assert_string_equal(ask(connection, 's', line), "0");
+	close(connection);
+}
+
+static void slots_have_memory_of_their_own(void **state)
+{
+	char line[64];
+	int vm = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+	int direct = connect_to(*state, "direct.sock", SOCK_STREAM);
+
+	assert_string_equal(ask(vm, 's', line), "0");
+	assert_string_equal(ask(vm, 's', line), "1");
+	assert_string_equal(ask(direct, 's', line), "0");
+	close(vm);
+	close(direct);
+}
+
+static void a_second_vm_and_too_many_clients_are_turned_away(void **state)
+{
+	char line[64];
+	int vm = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+	ask(vm, 'p', line);
+	int second = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+	struct pollfd ended = {.fd = second, .events = POLLIN};
+
+	assert_int_equal(poll(&ended, 1, 5000), 1);
+	assert_int_equal(read(second, line, 1), 0);
+	int clients[3];
+	for (int i = 0; i < 3; i++)
+		clients[i] = connect_to(*state, "direct.sock", SOCK_STREAM);
+	ask(clients[0], 'p', line);
+	ask(clients[1], 'p', line);
+	ended.fd = clients[2];
+	assert_int_equal(poll(&ended, 1, 5000), 1);
+	assert_int_equal(read(clients[2], line, 1), 0);
+	ask(vm, 'p', line);
+	for (int i = 0; i < 3; i++)
+		close(clients[i]);
+	close(vm);
+	close(second);
+}
+
+static void an_engine_is_started_once_and_its_death_is_told(void **state)
+{
+	char line[64];
+	int op, pid, again, connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+
+	assert_int_equal(sscanf(ask(connection, 'e', line), "%d %d", &op, &pid), 2);
+	assert_int_equal(op, KEEPER_ENGINE_STARTED);
+	assert_int_equal(sscanf(ask(connection, 'e', line), "%d %d", &op, &again), 2);
+	assert_int_equal(again, pid);
+	assert_int_equal(kill(pid, 0), 0);
+	assert_int_equal(sscanf(ask(connection, 'k', line), "%d %d", &op, &again), 2);
+	assert_int_equal(op, KEEPER_ENGINE_DIED);
+	assert_int_equal(again, SIGKILL);
+	assert_int_equal(kill(pid, 0), -1);
+	close(connection);
+}
+
+static void an_engine_survives_its_device_and_ends_with_the_connection(void **state)
+{
+	char line[64];
+	int op, engine, device, connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+
+	sscanf(ask(connection, 'e', line), "%d %d", &op, &engine);
+	device = atoi(ask(connection, 'p', line));
+	usleep(60000);
+	kill(device, SIGKILL);
+	ask(connection, 's', line);
+	assert_int_equal(kill(engine, 0), 0);
+	close(connection);
+	for (int tries = 0; tries < 500 && kill(engine, 0) == 0; tries++)
+		usleep(10000);
+	assert_int_equal(kill(engine, 0), -1);
+}
+
+static void a_killed_keeper_is_rebuilt_from_its_device(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64];
+	int op, engine, device, connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 's', line);
+	sscanf(ask(connection, 'e', line), "%d %d", &op, &engine);
+	device = atoi(ask(connection, 'p', line));
+	for (int round = 1; round <= 10; round++) {
+		kill(fixture->keeper, SIGKILL);
+		waitpid(fixture->keeper, NULL, 0);
+		start_keeper(fixture);
+		assert_int_equal(atoi(ask(connection, 's', line)), round);
+		assert_int_equal(atoi(ask(connection, 'p', line)), device);
+	}
+	/* The new keeper holds everything: it can replace the device, and knows the engine. */
+	usleep(100000);
+	kill(device, SIGKILL);
+	assert_int_equal(atoi(ask(connection, 's', line)), 11);
+	assert_int_not_equal(atoi(ask(connection, 'p', line)), device);
+	int again;
+	assert_int_equal(sscanf(ask(connection, 'e', line), "%d %d", &op, &again), 2);
+	assert_int_equal(again, engine);
+	assert_int_equal(sscanf(ask(connection, 'k', line), "%d %d", &op, &again), 2);
+	assert_int_equal(op, KEEPER_ENGINE_DIED);
+	close(connection);
+}
+
+static void two_keepers_are_one(void **state)
+{
+	struct fixture *fixture = *state;
+	pid_t first = fixture->keeper;
+	int status;
+	char line[64];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 'p', line);
+	start_keeper(fixture);
+	assert_int_equal(waitpid(fixture->keeper, &status, 0), fixture->keeper);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	fixture->keeper = first;
+	ask(connection, 'p', line);
+	close(connection);
+}
+
+static void the_manager_learns_of_everything(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	struct {
+		struct keeper_message message;
+		char text[KEEPER_TEXT_MAX];
+	} in;
+	struct keeper_message manage = {.op = KEEPER_MANAGE};
+	unsigned fd_count, seen = 0;
+	int fds[SEQPACKET_FDS_MAX];
+
+	ask(connection, 'e', line);
+	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+	seqpacket_send(manager, &manage, sizeof(manage), NULL, 0);
+	do {
+		assert_true(seqpacket_receive(manager, &in, sizeof(in), false, fds, &fd_count) > 0);
+		if (in.message.op == KEEPER_IS) {
+			assert_int_equal(in.message.value, fixture->keeper);
+			struct vgpu_page *page = mmap(NULL, VGPU_PAGE_BYTES, PROT_READ, MAP_SHARED, fds[0], 0);
+			assert_true(page != MAP_FAILED);
+			assert_int_equal(page->vram_limit_bytes, 67108864);
+			munmap(page, VGPU_PAGE_BYTES);
+			seen |= 1;
+		} else if (in.message.op == KEEPER_LEASE) {
+			assert_int_equal(fd_count, 2);
+			seen |= 2;
+		} else if (in.message.op == KEEPER_ENGINE) {
+			assert_int_equal(in.message.context, 3);
+			assert_int_equal(fd_count, 1);
+			seen |= 4;
+		} else if (in.message.op == KEEPER_SLOT) {
+			assert_int_equal(in.message.value, 1);
+			seen |= 8;
+		}
+		for (unsigned i = 0; i < fd_count; i++)
+			close(fds[i]);
+	} while (in.message.op != KEEPER_MANAGED);
+	assert_int_equal(seen, 15);
+	ask(connection, 'r', line);
+	assert_true(seqpacket_receive(manager, &in, sizeof(in), false, fds, &fd_count) > 0);
+	assert_int_equal(in.message.op, KEEPER_EVENT);
+	assert_int_equal(in.message.value, 1);
+	in.text[in.message.bytes] = '\0';
+	assert_string_equal(in.text, "touched what it may not");
+	close(manager);
+	close(connection);
+}
+
+static void a_replacement_that_cannot_live_is_undone(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64];
+	struct {
+		struct keeper_message message;
+		char text[64];
+	} out = {.message = {.op = KEEPER_MANAGE}};
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+
+	ask(connection, 's', line);
+	seqpacket_send(manager, &out, sizeof(out.message), NULL, 0);
+	out.message.op = KEEPER_REPLACE_DEVICE;
+	strcpy(out.text, "/bin/false");
+	out.message.bytes = (uint32_t)strlen(out.text);
+	seqpacket_send(manager, &out, sizeof(out.message) + out.message.bytes, NULL, 0);
+	assert_string_equal(ask(connection, 's', line), "1");
+	close(manager);
+	close(connection);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_killed_device_is_replaced_and_keeps_its_connection_and_memory),
+		TEST(a_device_that_cannot_live_is_given_up),
+		TEST(slots_have_memory_of_their_own),
+		TEST(a_second_vm_and_too_many_clients_are_turned_away),
+		TEST(an_engine_is_started_once_and_its_death_is_told),
+		TEST(an_engine_survives_its_device_and_ends_with_the_connection),
+		TEST(a_killed_keeper_is_rebuilt_from_its_device),
+		TEST(two_keepers_are_one),
+		TEST(the_manager_learns_of_everything),
+		TEST(a_replacement_that_cannot_live_is_undone),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

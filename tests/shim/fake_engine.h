@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine and a transport in the test's own process, for the shim to be tested against.
+ *
+ * It does what wire.h says of both, truly but with canned kernels, and checks what the shim does: a break of the
+ * protocol is counted in `violations` and told on stderr. Its knobs may be turned at any time.
+ *
+ * Programs offer those of these kernels whose names their source contains; "#error" fails the build:
+ *   scale(global int *data, int factor)   add(global const int *a, global const int *b, global int *out)
+ *   sum(global int *data, local int *scratch)   group8(global int *data), of required size 8
+ *   crash()   wide(double16-sized value)
+ */
+#ifndef VGPU_TESTS_SHIM_FAKE_ENGINE_H
+#define VGPU_TESTS_SHIM_FAKE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fake_engine_control {
+	/* Knobs, atomic. */
+	uint32_t hold;			/* take no record */
+	uint32_t hold_destroys;		/* answer no BUFFER_DESTROY with a slot */
+	uint32_t die;			/* be lost at the next look; cleared then */
+	uint32_t kernel_us;		/* each NDRange takes this long */
+	uint32_t staged;		/* enumerate without WIRE_CAPS_UNIFIED */
+	uint32_t fail_kernels;		/* NDRanges complete with CL_OUT_OF_RESOURCES */
+	uint64_t vram_bytes;		/* limit of blobs and of unbacked buffers */
+	uint32_t late_wake;		/* take a WAKE submission only after the engine may have used its flag up */
+	/* Counts, atomic. */
+	uint32_t violations;
+	uint32_t doorbells, wakes, contexts, blobs, records, releases;
+	uint32_t sleeps;
+	uint32_t buffers;		/* living objects of the engine */
+	uint64_t blob_bytes;
+	uint64_t last_backing;		/* blob_id ^ offset of the last BUFFER_CREATE */
+};
+struct fake_engine_control *fake_engine_control(void);
+#endif
