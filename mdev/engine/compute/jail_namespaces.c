@@ -192,7 +192,10 @@ int jail_namespaces_enter(const struct jail_settings *settings, bool with_user, 
 	r = build_root(settings, root);
 	if (!r)
 		r = enter_root(root);
-	if (r)
+	if (r) {	/* the host's root stays ours, without what was put on it */
+		if (chdir("/"))
+			return -errno;
 		umount2(root, MNT_DETACH);
+	}
 	return r;
 }

@@ -45,41 +45,45 @@ static const int denied[] = {
 	SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(vhangup), SCMP_SYS(lookup_dcookie),
 };
 
-static int deny_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
+/* Calls that stay, but not with everything: refused if argument `index`'s lower half compares so. */
+static int deny_if(scmp_filter_ctx filter, int call, unsigned index, enum scmp_compare how, uint32_t value)
 {
+	/* The upper half is not the kernel's business for these arguments; whoever sets it is not let through. */
+	const struct scmp_arg_cmp condition = {
+		.arg = index,
+		.op = how == SCMP_CMP_EQ ? SCMP_CMP_MASKED_EQ : how,
+		.datum_a = how == SCMP_CMP_EQ ? UINT32_MAX : value,
+		.datum_b = how == SCMP_CMP_EQ ? value : 0,
+	};
+
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, condition);
 }
 
-/* Calls that stay, but not with everything. */
 static int add_conditions(scmp_filter_ctx filter)
 {
-	static const unsigned long new_namespaces[] = {CLONE_NEWNS,  CLONE_NEWUSER, CLONE_NEWNET,   CLONE_NEWPID,
-						       CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP};
-	pid_t self = getpid();
-	int r = 0;
+	static const uint64_t new_namespaces[] = {CLONE_NEWNS,	CLONE_NEWUSER, CLONE_NEWNET,   CLONE_NEWPID,
+						  CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP};
+	static const uint32_t owners[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
+	uint32_t self = (uint32_t)getpid();
+	int r;
 
 	/* abort() and raise() signal the own process; nobody else's. */
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(kill), SCMP_A0_32(SCMP_CMP_NE, (unsigned)self));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(tgkill), SCMP_A0_32(SCMP_CMP_NE, (unsigned)self));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(prlimit64), SCMP_A0_32(SCMP_CMP_NE, 0));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(fcntl), SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(fcntl), SCMP_A1_32(SCMP_CMP_EQ, F_SETOWN_EX));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(fcntl), SCMP_A1_32(SCMP_CMP_EQ, F_SETSIG));
-	if (!r)
-		r = deny_if(filter, SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, TIOCSTI));
-	for (unsigned i = 0; !r && i < sizeof(new_namespaces) / sizeof(new_namespaces[0]); i++)
-		r = deny_if(filter, SCMP_SYS(clone),
-			    SCMP_A0(SCMP_CMP_MASKED_EQ, new_namespaces[i], new_namespaces[i]));
+	if ((r = deny_if(filter, SCMP_SYS(kill), 0, SCMP_CMP_NE, self)) ||
+	    (r = deny_if(filter, SCMP_SYS(tgkill), 0, SCMP_CMP_NE, self)) ||
+	    (r = deny_if(filter, SCMP_SYS(prlimit64), 0, SCMP_CMP_NE, 0)) ||
+	    (r = deny_if(filter, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, TIOCSTI)))
+		return r;
+	for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
+		if ((r = deny_if(filter, SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, owners[i])))
+			return r;
+	for (unsigned i = 0; i < sizeof(new_namespaces) / sizeof(new_namespaces[0]); i++) {
+		const struct scmp_arg_cmp asked = {
+			.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = new_namespaces[i], .datum_b = new_namespaces[i]};
+		if ((r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, asked)))
+			return r;
+	}
 	/* clone3's flags are in memory, out of a filter's sight. ENOSYS makes C libraries use clone. */
-	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	return r;
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 int jail_seccomp_enter(void)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/mdev/engine/wire_records.h"
+
+#include <string.h>
+
+static uint64_t blob_bytes(void *data, uint64_t blob_id)
+{
+	(void)data;
+	return blob_id == RECORDS_BLOB ? RECORDS_BLOB_BYTES : 0;
+}
+
+struct parse_limits records_limits(bool unified)
+{
+	return (struct parse_limits){
+		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .blob_bytes = blob_bytes};
+}
+
+static const struct wire_range range = {RECORDS_BLOB, 256, 4096};
+
+static size_t put(void *record, const void *bytes, size_t count)
+{
+	memcpy(record, bytes, count);
+	return count;
+}
+
+static size_t ndrange(uint8_t *at)
+{
+	const struct wire_ndrange r = {
+		.q = {.slot = 3, .queue = 1, .wait_count = 1},
+		.kernel = 1,
+		.dimensions = 3,
+		.arg_count = 3,
+		.has_local = 1,
+		.offset = {1, 2, 3},
+		.global = {64, 8, 4},
+		.local = {8, 2, 1},
+	};
+	const struct wire_wait wait = {.sequence = 9, .slot = 7};
+	const struct wire_arg buffer = {.kind = WIRE_ARG_BUFFER, .object = 5};
+	const struct wire_arg value = {.kind = WIRE_ARG_VALUE, .bytes = 12};
+	const struct wire_arg local = {.kind = WIRE_ARG_LOCAL, .bytes = 256};
+	size_t used = put(at, &r, sizeof(r));
+
+	used += put(at + used, &wait, sizeof(wait));
+	used += put(at + used, &buffer, sizeof(buffer));
+	used += put(at + used, &value, sizeof(value));
+	used += put(at + used, "twelve bytes\0\0\0", 16);
+	used += put(at + used, &local, sizeof(local));
+	return used;
+}
+
+static size_t body(uint16_t opcode, bool unified, uint8_t *at)
+{
+	const struct wire_queued q = {.slot = 3, .queue = 1};
+
+	switch (opcode) {
+	case WIRE_QUEUE_CREATE:
+		return put(at, &(struct wire_queue_create){.slot = 3, .queue = 1, .properties = 2},
+			   sizeof(struct wire_queue_create));
+	case WIRE_QUEUE_DESTROY:
+	case WIRE_BUFFER_DESTROY:
+	case WIRE_PROGRAM_DESTROY:
+	case WIRE_KERNEL_DESTROY:
+		return put(at, &(struct wire_destroy){.slot = 3, .id = 1}, sizeof(struct wire_destroy));
+	case WIRE_BUFFER_CREATE:
+		return put(at,
+			   &(struct wire_buffer_create){.slot = 3,
+							.buffer = 1,
+							.flags = 1,
+							.bytes = 4096,
+							.backing = unified ? range : (struct wire_range){0}},
+			   sizeof(struct wire_buffer_create));
+	case WIRE_PROGRAM_BUILD:
+		return put(at,
+			   &(struct wire_program_build){
+				   .slot = 3, .program = 1, .source = range, .options = range, .reply = range},
+			   sizeof(struct wire_program_build));
+	case WIRE_KERNEL_CREATE:
+		put(at, &(struct wire_kernel_create){.slot = 3, .kernel = 1, .program = 1, .name_bytes = 5},
+		    sizeof(struct wire_kernel_create));
+		put(at + sizeof(struct wire_kernel_create), "saxpy\0\0", 8);
+		return sizeof(struct wire_kernel_create) + 8;
+	case WIRE_NDRANGE:
+		return ndrange(at);
+	case WIRE_BUFFER_FILL:
+		return put(at, &(struct wire_buffer_fill){.q = q, .buffer = 1, .pattern_bytes = 4, .offset = 8, .bytes = 64},
+			   sizeof(struct wire_buffer_fill));
+	case WIRE_BUFFER_COPY:
+		return put(at, &(struct wire_buffer_copy){.q = q, .source = 1, .destination = 2, .bytes = 64},
+			   sizeof(struct wire_buffer_copy));
+	case WIRE_BUFFER_WRITE:
+	case WIRE_BUFFER_READ:
+		return put(at, &(struct wire_buffer_transfer){.q = q, .buffer = 1, .offset = 4, .range = range},
+			   sizeof(struct wire_buffer_transfer));
+	case WIRE_MARKER:
+		return put(at, &q, sizeof(q));
+	case WIRE_BLOB_RELEASE:
+		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
+			   sizeof(struct wire_blob_release));
+	default:
+		return sizeof(struct wire_header);
+	}
+}
+
+size_t records_valid(uint16_t opcode, bool unified, void *record)
+{
+	size_t bytes = body(opcode, unified, record);
+	const struct wire_header header = {.opcode = opcode, .bytes = (uint32_t)bytes, .sequence = 10};
+
+	memcpy(record, &header, sizeof(header));
+	return bytes;
+}
