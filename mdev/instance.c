@@ -297,6 +297,8 @@ static void on_message(const struct keeper_message *message, const char *text, i
 
 /* ---- connecting and starting --------------------------------------------------------------------------------- */
 
+static void watch_keeper(struct instance *instance, pid_t pid, int pidfd);
+
 static int connect_keeper(struct instance *instance)
 {
 	char path[sizeof(instance->dir) + 16];
@@ -307,6 +309,10 @@ static int connect_keeper(struct instance *instance)
 		return error;
 	instance->managed = false;
 	memset(instance->slot_open, 0, sizeof(instance->slot_open));
+	/* A device may have started it, and one that we started have left in its favour: watch the one that serves. */
+	pid_t pid = keeper_client_peer(instance->client);
+	if (pid != instance->keeper_pid)
+		watch_keeper(instance, pid, child_open(pid));
 	return 0;
 }
 
@@ -389,6 +395,11 @@ static int on_keeper_exit(sd_event_source *source, int fd, uint32_t events, void
 		return 0;
 	event_log_add(instance->around->events, "keeper.died", instance->spec->uuid, "vGPU %s: %s; it is started again", instance->spec->name,
 		      why);
+	/* Its devices may have been quicker. */
+	if (!connect_keeper(instance)) {
+		enter_state(instance, INSTANCE_STARTING, "");
+		return 0;
+	}
 	if (instance->parent) {
 		start_again(instance, had_served, why);
 	} else {
@@ -477,8 +488,6 @@ bool instance_adopt(struct instance *instance)
 {
 	if (instance->client || connect_keeper(instance))
 		return false;
-	pid_t pid = keeper_client_peer(instance->client);
-	watch_keeper(instance, pid, child_open(pid));
 	enter_state(instance, INSTANCE_STARTING, "");
 	return true;
 }

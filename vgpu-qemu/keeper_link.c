@@ -35,7 +35,7 @@
 #include "mdev/log/log.h"
 
 #define RETRY_MS 20
-#define SPAWN_INTERVAL_MS 1000		/* a keeper that dies at once is not started in a tight loop */
+#define SPAWN_INTERVAL_MS 100		/* a keeper that dies at once is not started in a tight loop */
 #define STORE_TIMEOUT_MS 5000
 #define RECEIVE_TIMEOUT_MS 10000
 #define ABANDONED_MS 10000
