@@ -146,23 +146,26 @@ static size_t device_groups(gid_t groups[GROUPS_MAX])
 	return count;
 }
 
-static int drop_root(void)
+/* Root becomes somebody else, and the scratch folder on the host (NULL: there is none) becomes theirs. */
+static int drop_root(const char *scratch)
 {
 	const uid_t choices[] = {IDENTITY_BASE + (uid_t)getpid(), IDENTITY_NOBODY};
 	gid_t groups[GROUPS_MAX];
 	size_t count = device_groups(groups);
+	int r = -EPERM;
 
 	/* In a container only part of the ids exist: nobody is the second best. */
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
 		uid_t id = choices[i];
-		if (setgroups(count, groups) || setresgid(id, id, id))
-			continue;
-		if (!setresuid(id, id, id))
+		if ((!scratch || !chown(scratch, id, id)) && !setgroups(count, groups) && !setresgid(id, id, id) &&
+		    !setresuid(id, id, id))
 			return 0;
-		if (setresgid(0, 0, 0))
-			return -errno;
+		r = -errno;
+		/* Back to where it began, so that the engine can go on as it is. */
+		if (setresgid(0, 0, 0) || (scratch && chown(scratch, 0, 0)))
+			return r;
 	}
-	return -errno;
+	return r;
 }
 
 /* ---- 4., 5., 6. ------------------------------------------------------------------------------------ */
@@ -255,10 +258,7 @@ static int enter_namespaces(const struct jail_settings *settings, struct missing
 	pid_t remover = -1;
 	int remover_pipe = scratch_made ? -1 : start_remover(settings->scratch, &remover);
 	if (root && with_user) {
-		uid_t id = IDENTITY_BASE + (uid_t)getpid();
-		if (!scratch_made && chown(settings->scratch, id, id))
-			scratch_made = -errno;
-		r = drop_root();
+		r = drop_root(scratch_made ? NULL : settings->scratch);
 		dropped = !r;
 		if (r)
 			miss(missing, "a user of its own", r);
@@ -276,9 +276,7 @@ static int enter_namespaces(const struct jail_settings *settings, struct missing
 	bool private_scratch = !r;
 	end_remover(remover_pipe, remover, private_scratch);
 	if (root && !with_user) {
-		uid_t id = IDENTITY_BASE + (uid_t)getpid();
-		int chowned = private_scratch || !chown(settings->scratch, id, id) ? 0 : -errno;
-		int d = chowned ? chowned : drop_root();
+		int d = drop_root(private_scratch || !scratch_made ? settings->scratch : NULL);
 		dropped = !d;
 		if (d)
 			miss(missing, "a user of its own", d);
