@@ -135,7 +135,7 @@ static void completion_fill_locked(struct ring *ring, struct ring_completion *co
 		completion->end_ns = slot->end_ns;
 	}
 	slot_free_locked(ring, completion->slot, completion->sequence);
-	completion->slot = WIRE_NO_SLOT;
+	__atomic_store_n(&completion->slot, WIRE_NO_SLOT, __ATOMIC_RELAXED);	/* read without the lock by ring_poll */
 	__atomic_store_n(&completion->done, 1, __ATOMIC_RELEASE);
 }
 
@@ -208,7 +208,7 @@ void ring_forget(struct ring *ring, struct ring_completion *completion)
 	pthread_mutex_lock(&ring->lock);
 	if (!completion->done && completion->slot != WIRE_NO_SLOT) {
 		slot_free_locked(ring, completion->slot, completion->sequence);
-		completion->slot = WIRE_NO_SLOT;
+		__atomic_store_n(&completion->slot, WIRE_NO_SLOT, __ATOMIC_RELAXED);	/* read without the lock by ring_poll */
 	}
 	pthread_mutex_unlock(&ring->lock);
 }
