@@ -176,7 +176,8 @@ static_assert(WIRE_OFFSET_RING + WIRE_RING_BYTES == WIRE_RING_BLOB_BYTES, "layou
 #define WIRE_NO_SLOT 0xffffffffu
 
 /* Every record starts with this and is a multiple of 8 bytes. A record never wraps: where it would,
- * the shim writes a WIRE_NOP up to the end of the ring. */
+ * the shim writes a WIRE_NOP up to the end of the ring; where only 8 bytes are left, which hold no header, both sides pass
+ * over them. A sequence that is not the one due costs the context (WIRE_LOST_PROTOCOL). */
 struct wire_header {
 	uint16_t opcode;		/* enum wire_opcode */
 	uint16_t flags;			/* 0 in version 1; an unknown bit fails the record */
@@ -239,7 +240,7 @@ struct wire_buffer_create {
 	uint32_t buffer;
 	uint64_t flags;			/* cl_mem_flags, only the READ/WRITE and HOST_* access bits */
 	uint64_t bytes;
-	struct wire_range backing;	/* unified: where it lies (bytes equal, offset aligned); else all zero */
+	struct wire_range backing;	/* unified: where it lies (bytes equal, offset aligned); all zero: device memory */
 };
 /* Creates and builds at once. The reply (struct wire_build_reply) is written to `reply`; if it is
  * too small, status is CL_OUT_OF_HOST_MEMORY, slot.value the bytes needed, and the program stands:

@@ -34,7 +34,7 @@ static int buffer_create(struct executor *x, const struct parsed *p)
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
 		return CL_OUT_OF_HOST_MEMORY;
-	if (x->unified) {
+	if (c->backing.bytes) {
 		memory = blobs_pin(x->blobs, &c->backing);
 		if (!memory) {
 			error = CL_INVALID_HOST_PTR;	/* taken back since it was parsed */

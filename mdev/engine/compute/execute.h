@@ -18,8 +18,7 @@ struct executor {
 	struct blobs *blobs;
 	struct objects *objects;
 	struct lease_status *status;
-	bool unified;
-	/* Non-unified: asks for a total of device memory; false if it is not granted. */
+	/* For buffers without a backing: asks for a total of device memory; false if it is not granted. */
 	bool (*charge)(void *data, uint64_t total_bytes);
 	void *data;
 };

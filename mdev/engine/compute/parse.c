@@ -105,13 +105,12 @@ static int buffer_create_parse(const void *record, struct cursor *rest, const st
 		return CL_INVALID_VALUE;
 	if (!r->bytes || r->bytes > limits->max_alloc_bytes)
 		return CL_INVALID_BUFFER_SIZE;
-	if (limits->unified) {
-		if (r->backing.bytes != r->bytes || !range_fits(&r->backing, limits))
+	/* Without a backing the device's own memory is taken, on a unified device as well. */
+	if (r->backing.blob_id || r->backing.offset || r->backing.bytes) {
+		if (!limits->unified || r->backing.bytes != r->bytes || !range_fits(&r->backing, limits))
 			return CL_INVALID_HOST_PTR;
 		if (r->backing.offset & (limits->mem_align_bytes - 1))
 			return CL_MISALIGNED_SUB_BUFFER_OFFSET;
-	} else if (r->backing.blob_id || r->backing.offset || r->backing.bytes) {
-		return CL_INVALID_HOST_PTR;
 	}
 	parsed->buffer_create.buffer = r->buffer;
 	parsed->buffer_create.flags = r->flags;

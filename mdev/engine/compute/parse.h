@@ -20,7 +20,7 @@
 struct parse_limits {
 	uint32_t mem_align_bytes;	/* power of two */
 	uint64_t max_alloc_bytes;
-	bool unified;			/* buffers have a backing range */
+	bool unified;			/* buffers may have a backing range */
 	uint64_t (*blob_bytes)(void *data, uint64_t blob_id);	/* 0 = not mapped */
 	void *data;
 };

@@ -396,7 +396,6 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.blobs = settings->blobs,
 		.objects = &ring->objects,
 		.status = settings->status,
-		.unified = settings->unified,
 		.charge = settings->charge,
 		.data = settings->data,
 	};
