@@ -46,8 +46,15 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
+E2E += tests/check_sources.sh
+E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_isolation.sh
+E2E += tests/e2e/direct_kills.sh
+E2E += tests/e2e/service.sh
 E2E += tests/e2e/vm_launcher.sh
-SMOKE += tests/e2e/vm_launcher.sh
+E2E += tests/e2e/vm_smoke.sh
+E2E += tests/e2e/vm_pair.sh
+SMOKE += tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
 VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c

@@ -15,7 +15,7 @@ export XDG_CACHE_HOME=$BUILD/cache
 size=${VGPU_DEMO_SIZE:-small}
 repeat=${VGPU_DEMO_REPEAT:-20}
 names=(vm1 vm2)
-vm_limit_s=240
+vm_limit_s=600
 
 work=$(mktemp -d /tmp/vgpu-demo-XXXXXX) || exit 1
 mkdir -p "$XDG_CACHE_HOME"

@@ -27,7 +27,7 @@ service_start() {
 	"$BUILD/bin/vgpud" --state-dir "$work/state" --runtime-dir "$work/run" --socket "$work/vgpud.sock" \
 		>"$work/vgpud.log" 2>&1 &
 	service_pid=$!
-	for ((n = 0; n < 200; n++)); do
+	for ((n = 0; n < 1200; n++)); do
 		admin ping >/dev/null 2>&1 && return 0
 		kill -0 "$service_pid" 2>/dev/null || break
 		sleep 0.05

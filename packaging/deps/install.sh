@@ -38,6 +38,8 @@ vm    zstd                unpacks the guest's kernel
 vm    util-linux          locks the build folder
 test  procps              looks for processes left behind
 test  jq                  reads the service's JSON
+test  curl                sends the service bad requests
+test  python3-minimal     the same, and breaks connections
 test  clinfo              shows OpenCL devices
 test  clpeak              measures OpenCL devices
 demo  jq                  reads the service's JSON

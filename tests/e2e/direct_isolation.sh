@@ -32,7 +32,7 @@ killed_client() {
 check "a killed client leaves no context, blob, engine or buffer" killed_client
 
 killed_while_its_kernel_runs() {
-	local pid engines
+	local pid
 	direct_bg "$WORK/k2" "$a" "$test_program" spin --ms 1000 --bytes 16777216
 	pid=$!
 	wait_for_line "$WORK/k2" state=running 30 || { cat "$WORK/k2"; return 1; }

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Sourced by end-to-end tests: a service of their own in a temporary folder, vGPUs on it, and everything stopped at the end.
 #
 #   . "$(dirname "$0")/lib.sh"
@@ -10,7 +11,8 @@
 #   check WHAT COMMAND...         one test: passes if COMMAND succeeds
 #   e2e_end                       prints `N passed, N failed`, exits accordingly
 #
-# bash; needs jq. BUILD names the build folder (default: build).
+# bash; needs jq. BUILD names the build folder (default: build). Seconds that are waited for something are those of an
+# idle machine; a slow or busy one gets PATIENCE (6) times as many.
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
@@ -31,7 +33,7 @@ service_start() {
 	"$BUILD/bin/vgpud" --state-dir "$WORK/state" --runtime-dir "$WORK/run" --socket "$WORK/vgpud.sock" "$@" \
 		>>"$WORK/vgpud.log" 2>&1 &
 	VGPUD_PID=$!
-	for _ in $(seq 200); do
+	for _ in $(seq 1200); do
 		admin ping >/dev/null 2>&1 && return 0
 		kill -0 "$VGPUD_PID" 2>/dev/null || break
 		sleep 0.05
@@ -84,9 +86,9 @@ check() { # WHAT COMMAND...
 	fi
 }
 
-# Waits up to SECONDS for a condition; its last words are printed if it never holds.
+# Waits up to SECONDS, times PATIENCE, for a condition; its last words are printed if it never holds.
 eventually() { # SECONDS COMMAND...
-	local until=$((SECONDS + $1)) said
+	local until=$((SECONDS + $1 * ${PATIENCE:-6})) said
 	shift
 	until said=$("$@" 2>&1); do
 		[ $SECONDS -ge $until ] && { echo "$said"; return 1; }

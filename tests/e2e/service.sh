@@ -262,7 +262,7 @@ crashes() {
 	echo "$n operations, $killed kills"
 	eventually 5 eval '[ "$(admin vgpu list --json | jq "[.vgpus[] | select(.state != \"running\")] | length")" = 0 ]' || return 1
 	for id in $(admin vgpu list -q); do admin vgpu delete "$id" --yes || return 1; done
-	[ -z "$(ls "$WORK/run/vgpu")" ] && [ -z "$(ls "$WORK/state/vgpus" | grep -v corrupt)" ] && [ "$(processes)" = 0 ] && [ "$killed" = "$kills" ]
+	[ -z "$(ls "$WORK/run/vgpu")" ] && [ -z "$(find "$WORK/state/vgpus" -type f ! -name '*corrupt*')" ] && [ "$(processes)" = 0 ] && [ "$killed" = "$kills" ]
 }
 check "$operations random operations under $kills kills of vgpud: the state is what was acknowledged, nothing is left" crashes
 

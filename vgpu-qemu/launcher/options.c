@@ -47,7 +47,7 @@ void options_print_help(FILE *to)
 	      "\n"
 	      "  --vgpu ID|NAME        a vGPU of vgpud's; may be repeated\n"
 	      "  --vfio-user PATH      a vfio-user socket; may be repeated\n"
-	      "  --socket PATH         vgpud's socket (VGPU_SOCKET)\n"
+	      "  --socket PATH         vgpud's socket (VGPUD_SOCKET)\n"
 	      "  --memory SIZE         the VM's memory, like 512M or 2G (512M)\n"
 	      "  --cpus N              the VM's processors (1)\n"
 	      "  --accel auto|kvm|tcg  how the VM runs (auto: KVM where a kernel really boots under it)\n"

@@ -10,7 +10,7 @@
  *   initrd       the guest's initramfs with the command in it
  *   qemu_args    QEMU's command line
  *   session, vm  QEMU's process, the guest's console and frames, clocks, signals
- *   frame        what the guest's init says (tools/vm/guest_init.c)
+ *   frame        what the guest's init says (vgpu-qemu/launcher/guest_init.c)
  *
  * Nothing is left behind on any way out: the initramfs is a memfd, the VM's lines are socket pairs, QEMU is
  * killed by the kernel when this process ends.

@@ -6,7 +6,7 @@
  * It is process 1 of a VM made by vgpu-run and linked statically, so that it runs whatever C library
  * the machine that built it has. It trusts vgpu-run, which wrote the command into the guest's initramfs,
  * and it does not outlive the command. What it says goes through the virtio-serial port as frames
- * (vgpu-qemu/launcher/frame.h); before that port is open, to the kernel's log.
+ * (frame.h, which is why it lives beside it); before that port is open, to the kernel's log.
  */
 #include "vgpu-qemu/launcher/frame.h"
 
