@@ -15,6 +15,7 @@
 #include "mdev/child.h"
 #include "mdev/folder.h"
 #include "mdev/log/log.h"
+#include "mdev/process_note.h"
 
 uint64_t instance_now_us(void)
 {
@@ -54,21 +55,17 @@ void instance_set_timer(struct instance *instance, uint64_t delay_us, sd_event_t
 unsigned instance_devices(const struct instance *instance, void (*each)(pid_t pid, void *data), void *data)
 {
 	unsigned count = 0;
-	int dir_fd = open(instance->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (dir_fd < 0)
-		return 0;
 	for (unsigned slot = 0; slot < KEEPER_SLOT_MAX; slot++) {
 		char name[32];
 		snprintf(name, sizeof(name), "slot-%u.pid", slot);
-		pid_t pid = child_noted(dir_fd, name);
+		pid_t pid = process_note_read(instance->dir, name);
 		if (!pid)
 			continue;
 		count++;
 		if (each)
 			each(pid, data);
 	}
-	close(dir_fd);
 	return count;
 }
 
