@@ -15,7 +15,8 @@
  *
  * Both sides repeat what may have been lost with a killed device process: after a takeover the device
  * sends RESYNC, then MAP, RING and UNMAP again for all that stand; all are idempotent. The engine answers UNMAP also for ranges it
- * does not know, and repeats READY and CHARGE after RESYNC.
+ * does not know, and repeats READY and CHARGE after RESYNC. So a RELEASED may come twice, the second time when the same range
+ * has been mapped and is being let go anew: UNMAP's value, which RELEASED repeats, tells the two apart.
  */
 #ifndef VGPU_MDEV_ENGINE_ENGINE_PROTOCOL_H
 #define VGPU_MDEV_ENGINE_ENGINE_PROTOCOL_H
@@ -23,7 +24,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define ENGINE_PROTOCOL_VERSION 1u
+#define ENGINE_PROTOCOL_VERSION 2u
 
 #define ENGINE_FD_CHANNEL 3
 #define ENGINE_FD_DOORBELL 4
@@ -37,13 +38,14 @@ enum engine_op {
 	/* device -> engine */
 	ENGINE_RESYNC = 1,	/* value = ENGINE_PROTOCOL_VERSION; first message of every device process */
 	ENGINE_MAP = 2,		/* blob_id lies at offset, bytes long, in the aperture file */
-	ENGINE_UNMAP = 3,	/* let go of blob_id: no new use; answer RELEASED when no command touches it and it is unmapped */
+	ENGINE_UNMAP = 3,	/* let go of blob_id: no new use; answer RELEASED when no command touches it and it is unmapped.
+				 * value: which unmapping this is; repetitions of it carry the same, later ones another */
 	ENGINE_RING = 4,	/* blob_id is the ring; value = wire version chosen by the shim */
 	ENGINE_CHARGED = 5,	/* value = the total now granted (discrete devices) */
 
 	/* engine -> device */
 	ENGINE_READY = 16,	/* value = ENGINE_PROTOCOL_VERSION: the ring is being served */
-	ENGINE_RELEASED = 17,	/* blob_id, offset as in the MAP it answers */
+	ENGINE_RELEASED = 17,	/* blob_id, offset, value as in the UNMAP it answers */
 	ENGINE_CHARGE = 18,	/* value = the total of device memory wanted, absolute; answered by CHARGED with the total granted,
 				 * which is the old one if the limit would be passed */
 	ENGINE_FAULT = 19,	/* value = enum wire_lost: the context cannot go on; the engine exits after this */

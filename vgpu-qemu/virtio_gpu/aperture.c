@@ -129,6 +129,8 @@ void aperture_condemn(struct virtio_gpu *gpu, uint32_t slot)
 	struct gpu_resource *r = resource_at(gpu, slot);
 
 	assert(r->range == GPU_RANGE_MAPPED);
+	r->unmap_number = ++gpu->state->unmap_count;
+	atomic_signal_fence(memory_order_seq_cst);
 	r->range = GPU_RANGE_UNMAPPING;
 	gpu->unmapping_count++;
 	gpu->view[slot].unmapping_since_ns = gpu_now_ns();

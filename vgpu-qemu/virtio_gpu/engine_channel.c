@@ -77,6 +77,7 @@ static bool say_resource(struct virtio_gpu *gpu, uint32_t context, uint32_t slot
 		.blob_id = r->blob_id,
 		.offset = r->offset,
 		.bytes = r->bytes,
+		.value = wanted == ENGINE_TOLD_UNMAP ? r->unmap_number : 0,
 	};
 
 	if (wanted == ENGINE_TOLD_NOTHING || wanted == view->told)
@@ -278,14 +279,16 @@ void engine_channel_ring_doorbell(struct virtio_gpu *gpu, uint32_t context)
 	(void)written;
 }
 
-/* RELEASED: believed for a range of this context that is to be let go; anything else is a repetition. */
+/* RELEASED: believed for a range of this context that is to be let go, this time; anything else is a repetition. */
 static void released(struct virtio_gpu *gpu, uint32_t context, const struct engine_message *message)
 {
 	uint32_t slot = resource_table_find_blob(gpu, context, message->blob_id);
+	const struct gpu_resource *r;
 
 	if (slot == GPU_NONE)
 		return;
-	if (resource_at(gpu, slot)->range == GPU_RANGE_UNMAPPING && resource_at(gpu, slot)->offset == message->offset)
+	r = resource_at(gpu, slot);
+	if (r->range == GPU_RANGE_UNMAPPING && r->offset == message->offset && r->unmap_number == message->value)
 		blob_released(gpu, slot);
 }
 

@@ -18,6 +18,7 @@ struct blob {
 	uint8_t *address;
 	uint32_t pins;
 	bool dying;
+	uint64_t unmap_number;		/* while dying */
 };
 
 struct blobs {
@@ -111,7 +112,7 @@ int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t b
 	return r;
 }
 
-bool blobs_unmap(struct blobs *blobs, uint64_t blob_id)
+bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number)
 {
 	struct blob *gone = NULL;
 	bool kept = false;
@@ -120,6 +121,7 @@ bool blobs_unmap(struct blobs *blobs, uint64_t blob_id)
 	struct blob **at = find_locked(blobs, blob_id);
 	if (*at && (*at)->pins) {
 		kept = true;
+		(*at)->unmap_number = unmap_number;
 		if (!(*at)->dying) {
 			(*at)->dying = true;
 			blobs->dying_count++;
@@ -174,9 +176,9 @@ void blobs_unpin(struct blobs *blobs, uint64_t blob_id)
 	pthread_mutex_unlock(&blobs->lock);
 	if (!gone)
 		return;
-	uint64_t offset = gone->offset;
+	uint64_t offset = gone->offset, unmap_number = gone->unmap_number;
 	blob_destroy(gone);
-	blobs->released(blobs->data, blob_id, offset);
+	blobs->released(blobs->data, blob_id, offset, unmap_number);
 }
 
 bool blobs_any_dying(struct blobs *blobs)

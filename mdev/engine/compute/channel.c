@@ -47,10 +47,10 @@ void channel_fault(uint32_t reason)
 }
 
 /* blobs_released_fn */
-static void released(void *data, uint64_t blob_id, uint64_t offset)
+static void released(void *data, uint64_t blob_id, uint64_t offset, uint64_t unmap_number)
 {
 	(void)data;
-	tell(ENGINE_RELEASED, blob_id, offset, 0);
+	tell(ENGINE_RELEASED, blob_id, offset, unmap_number);
 }
 
 /* The ring thread found damage: say so and end. Nothing is torn down: commands may be running. */
@@ -192,8 +192,8 @@ static bool stop_ring(struct channel *channel)
 
 static void unmap(struct channel *channel, const struct engine_message *message)
 {
-	if (!blobs_unmap(channel->blobs, message->blob_id)) {
-		tell(ENGINE_RELEASED, message->blob_id, message->offset, 0);
+	if (!blobs_unmap(channel->blobs, message->blob_id, message->value)) {
+		tell(ENGINE_RELEASED, message->blob_id, message->offset, message->value);
 		return;
 	}
 	if (channel->ring && message->blob_id == channel->ring_blob_id) {

@@ -472,17 +472,19 @@ static void unmap_of_an_idle_blob_is_answered_at_once(void **state)
 	(void)state;
 	harness_start(&h, NULL);
 	/* Also one it never knew, also twice. */
-	harness_tell(&h, ENGINE_UNMAP, WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 77), 4096, 0, 0);
+	harness_tell(&h, ENGINE_UNMAP, WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 77), 4096, 0, 5);
 	assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 5000));
 	assert_int_equal(m.offset, 4096);
+	assert_int_equal(m.value, 5);
 	harness_tell(&h, ENGINE_MAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
 	harness_tell(&h, ENGINE_MAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
-	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
-	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
+	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 6);
+	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 7);
 	for (int i = 0; i < 2; i++) {
 		assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 5000));
 		assert_int_equal(m.blob_id, other);
 		assert_int_equal(m.offset, HARNESS_MEMORY_OFFSET);
+		assert_int_equal(m.value, 6 + i);
 	}
 	/* With a buffer in it: the buffer goes, the id with it. */
 	assert_int_equal(harness_buffer(&h, 1, 0, 4096), 0);
@@ -517,11 +519,12 @@ static void unmap_waits_for_a_running_kernel_on(const char *devices)
 	uint64_t sequence = harness_launch_put(&h, &l);
 	usleep(50000);
 	assert_false(harness_is_done(&h, slot, sequence));
-	harness_tell(&h, ENGINE_UNMAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 0);
+	harness_tell(&h, ENGINE_UNMAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 8);
 	assert_false(harness_heard(&h, ENGINE_RELEASED, &m, 100));
 	assert_false(harness_is_done(&h, slot, sequence));
 	assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 20000));
 	assert_int_equal(m.blob_id, HARNESS_MEMORY_BLOB);
+	assert_int_equal(m.value, 8);
 	assert_true(harness_is_done(&h, slot, sequence));
 	/* The ring's own blob: the end of the context. */
 	harness_tell(&h, ENGINE_UNMAP, HARNESS_RING_BLOB, 0, 0x100000, 0);

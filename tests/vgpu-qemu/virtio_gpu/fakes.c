@@ -566,7 +566,12 @@ void rig_engine_drain(struct rig *rig, uint32_t slot)
 void rig_engine_send(struct rig *rig, uint32_t slot, uint32_t op, uint64_t blob_id, uint64_t offset, uint64_t value)
 {
 	struct engine_message message = {.op = op, .blob_id = blob_id, .offset = offset, .value = value};
+	const struct gpu_state *state = rig->wiring.state;
 
+	for (uint32_t i = 0; op == ENGINE_RELEASED && !value && i < state->resource_high; i++)
+		if (state->resource[i].use != GPU_RESOURCE_FREE && state->resource[i].owner == slot &&
+		    state->resource[i].blob_id == blob_id)
+			message.value = state->resource[i].unmap_number;
 	REQUIRE(seqpacket_send(rig->keeper.engine[slot].channel, &message, sizeof(message), NULL, 0) == 0);
 }
 
