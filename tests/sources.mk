@@ -46,7 +46,7 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
-E2E += tests/e2e/vm_launcher.sh
+E2E += tests/e2e/vm_launcher.sh tests/e2e/service_stress.sh
 SMOKE += tests/e2e/vm_launcher.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
