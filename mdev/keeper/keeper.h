@@ -112,6 +112,15 @@ void slot_close_if_over(struct keeper *keeper, struct slot *slot);
 void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_message *message, const char *text,
 	       int *fds, unsigned fd_count);
 
+/* program.c */
+/* Takes up what a former keeper was told to start device processes from. */
+void program_load(struct keeper *keeper);
+void program_forget(const struct keeper *keeper);
+/* -EINVAL: not the absolute path of a program. */
+int program_replace(struct keeper *keeper, const char *program);
+/* To the program before the last replacement; false if there is none. why completes a sentence about the current one. */
+bool program_fall_back(struct keeper *keeper, const char *why);
+
 /* engine.c */
 void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context);
 void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context);

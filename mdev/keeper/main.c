@@ -196,6 +196,7 @@ static void run(struct keeper *keeper)
 		for (int i = 1; i < count; i++)
 			handle(keeper, events[i].data.u64);
 	}
+	program_forget(keeper);
 	doors_close(keeper);
 }
 
@@ -221,6 +222,7 @@ static int start(struct keeper *keeper)
 		return error;
 	}
 	log_init("vgpu-keeper", keeper->config.name);
+	program_load(keeper);
 	keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	keeper->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	sigemptyset(&signals);

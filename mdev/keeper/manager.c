@@ -118,18 +118,12 @@ void manager_opened(struct keeper *keeper)
 
 static void replace_devices(struct keeper *keeper, const char *program)
 {
-	char *copy = strdup(program);
-
-	if (!copy || copy[0] != '/' || access(copy, X_OK)) {
+	if (program_replace(keeper, program)) {
 		log_error("cannot replace the device processes: %s is not the absolute path of a program", program);
 		manager_event(keeper, 0, "replace-device refused: not the absolute path of a program");
-		free(copy);
 		return;
 	}
-	free(keeper->former_device_program);
-	keeper->former_device_program = keeper->config.device_program;
-	keeper->config.device_program = copy;
-	log_info("device processes are replaced by %s", copy);
+	log_info("device processes are replaced by %s", program);
 	for (uint32_t index = 0; index < KEEPER_SLOT_MAX; index++)
 		if (keeper->slot[index])
 			slot_replace_device(keeper, keeper->slot[index]);
