@@ -72,6 +72,8 @@ struct keeper {
 	int lock_fd;
 	int timer_fd;
 	int vm_door, direct_door, peer_door;
+	int reserve_fd;			/* given up for a moment to turn a client away when there is no descriptor left */
+	uint64_t exhausted_said_ns;
 	int vgpu_page_fd;
 	struct vgpu_page *page;
 	int grant_fd;		/* read-write */
@@ -132,6 +134,7 @@ void engine_kill_orphans(struct keeper *keeper);
 void engine_tell_device(struct keeper *keeper, struct slot *slot);
 
 /* doors.c */
+void doors_reserve(struct keeper *keeper);
 int doors_open_peers(struct keeper *keeper);
 int doors_open_clients(struct keeper *keeper);
 void doors_close(struct keeper *keeper);

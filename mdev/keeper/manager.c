@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpud's connection: what it is told, what it may ask. It may vanish and come back at any time. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -137,6 +138,11 @@ void manager_message(struct keeper *keeper)
 	} in;
 	int fds[SEQPACKET_FDS_MAX];
 	unsigned fd_count;
+	struct pollfd ready = {.fd = keeper->manager, .events = POLLIN};
+
+	/* The event may be of a connection that another has replaced since: its socket must not be waited for. */
+	if (poll(&ready, 1, 0) <= 0)
+		return;
 	ssize_t got = seqpacket_receive(keeper->manager, &in, sizeof(in) - 1, false, fds, &fd_count);
 
 	for (unsigned i = 0; i < fd_count; i++)

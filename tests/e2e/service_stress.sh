@@ -58,4 +58,57 @@ stop_without_keeper() {
 	done
 }
 check "the service stops whole while a keeper is dead and its devices start another" stop_without_keeper
+
+# A jail depends on what its keeper may do; each keeper is started either by vgpud or by a device.
+jail_limits() { # KIND: no_new_privs and limits of our processes of that kind
+	local p
+	for p in $(pgrep -f -- "vgpu-$1 --dir $run"); do
+		grep -E 'NoNewPrivs|Seccomp:|CapEff|CapBnd' "/proc/$p/status"
+		grep -E 'open files|core file|Max processes' "/proc/$p/limits"
+	done
+}
+jail_lines() { grep -E 'vgpu-compute.*(jail|allow)' "$WORK/vgpud.log" | sed 's/\[[0-9]*\]//'; }
+engine_jail() { # LOG: what holds for a keeper and an engine of it
+	: >"$WORK/vgpud.log"
+	direct_bg "$WORK/spin" "$id" "$BUILD/tests/vgpu-guest-test" spin --ms 300
+	wait_for_line "$WORK/spin" state=running 30 || return 1
+	{ jail_limits keeper; jail_limits compute; jail_lines; } >"$1"
+	wait $!
+	eventually 5 holds_nothing "$id"
+}
+same_jail() {
+	local keeper
+	eventually 5 running && engine_jail "$WORK/jail.vgpud" && [ "$(grep -c NoNewPrivs "$WORK/jail.vgpud")" -ge 2 ] || return 1
+	# vgpud stands still, so that only the device can start the next keeper.
+	silent "$run/direct.sock" 1 && eventually 5 test -e "$run/slot-1.pid" || return 1
+	keeper=$(keeper_pid)
+	kill -STOP "$VGPUD_PID"
+	kill -9 "$keeper"
+	eventually 5 eval '[ -n "$(keeper_pid)" ] && [ "$(keeper_pid)" != '"$keeper"' ]'
+	local found=$?
+	kill -CONT "$VGPUD_PID"
+	[ $found = 0 ] && eventually 5 running || return 1
+	silent_end
+	engine_jail "$WORK/jail.device" && diff "$WORK/jail.vgpud" "$WORK/jail.device"
+}
+check "an engine's jail is the same under a keeper that a device started" same_jail
+
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; } # processor time in 10 ms
+exhausted() {
+	local keeper before after
+	eventually 5 running || return 1
+	keeper=$(keeper_pid)
+	prlimit --pid "$keeper" --nofile=$(($(ls "/proc/$keeper/fd" | sort -n | tail -n 1) + 1)):1000 || return 1
+	silent "$run/direct.sock" 12 || return 1
+	before=$(ticks "$keeper")
+	sleep 1
+	after=$(ticks "$keeper")
+	echo "the keeper took $((after - before)) ticks in a second"
+	grep -q 'turned away: no descriptor' "$WORK/vgpud.log" && [ $((after - before)) -lt 30 ] || return 1
+	prlimit --pid "$keeper" --nofile=1000:1000
+	silent_end
+	eventually 5 holds_nothing "$id" && running && [ "$(keeper_pid)" = "$keeper" ] &&
+		direct "$id" "$BUILD/tests/vgpu-guest-test" soak --seconds 1
+}
+check "a keeper without descriptors turns clients away, idles, and serves again" exhausted
 e2e_end

@@ -361,6 +361,7 @@ static int replace_device(const struct fixture *fixture, int connection, const c
 	snprintf(out.text, sizeof(out.text), "%s", program);
 	out.message.bytes = (uint32_t)strlen(out.text);
 	seqpacket_send(manager, &out, sizeof(out.message) + out.message.bytes, NULL, 0);
+	usleep(100000);	/* what a process has read when it is killed is not answered */
 	for (int tries = 0; tries < 500 && atoi(ask(connection, 'p', line)) == pid; tries++)
 		usleep(10000);
 	assert_int_not_equal(atoi(ask(connection, 'p', line)), pid);
