@@ -56,6 +56,7 @@ E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_pair.sh
 SMOKE += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/direct_hostile.sh tests/e2e/vm_launcher.sh
+E2E += tests/e2e/vm_launcher.sh tests/e2e/service_stress.sh
 SMOKE += tests/e2e/vm_launcher.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.

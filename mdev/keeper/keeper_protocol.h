@@ -96,6 +96,17 @@ enum keeper_op {
 	KEEPER_MANAGED = 54,
 };
 
+/* How vgpu-device ends, and what the keeper does then. After any other status or a signal it starts the device again. */
+enum device_exit {
+	DEVICE_EXIT_FINISHED = 0,	/* the connection has ended and the slot is clean (KEEPER_FINISHED was sent) */
+	DEVICE_EXIT_USAGE = 2,		/* arguments or config.json are wrong */
+	DEVICE_EXIT_KEEPER = 3,		/* descriptors were missing or not given in time */
+	DEVICE_EXIT_STATE_NEWER = 4,	/* the state page is of a newer build: the program before the last REPLACE_DEVICE, else
+					 * the connection is given up */
+	DEVICE_EXIT_STATE_DAMAGED = 5,	/* the state page makes no sense: the connection is given up */
+	DEVICE_EXIT_FAILED = 6,		/* out of memory or the like: try again */
+};
+
 #define KEEPER_TAGS_PER_MESSAGE 16
 
 struct keeper_message {
