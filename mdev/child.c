@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,45 +107,4 @@ int child_start(const char *path, char *const *argv, char *const *environment, i
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
-}
-
-static unsigned long long start_time(pid_t pid)
-{
-	char path[64], text[1024];
-	unsigned long long ticks = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	const char *at = strrchr(text, ')');	/* the name may hold anything; field 22 is the 20th after it */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		ticks = strtoull(at + 1, NULL, 10);
-	return ticks;
-}
-
-pid_t child_noted(int dir_fd, const char *name)
-{
-	char text[64];
-	int pid;
-	unsigned long long ticks;
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return 0;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	if (sscanf(text, "%d %llu", &pid, &ticks) != 2 || pid <= 0 || start_time(pid) != ticks)
-		return 0;
-	return pid;
 }

@@ -26,7 +26,4 @@ int child_open(pid_t pid);
 bool child_has_ended(int pidfd);
 void child_kill(int pidfd, int signal);
 
-/* Believes a "pid starttime" file of the keeper's: the pid if that very process lives, else 0. */
-pid_t child_noted(int dir_fd, const char *name);
-
 #endif

@@ -14,7 +14,7 @@ test_shim_direct_SRCS := tests/shim/transport/test_direct.c tests/shim/transport
 test_shim_direct_PKGS := cmocka $(SHIM_TRANSPORT_PKGS)
 
 TEST_PROGRAMS += hostile_guest
-hostile_guest_SRCS := $(addprefix tests/e2e/hostile/,main.c bystander.c memory.c socket.c commands.c ring.c vanish.c) \
+hostile_guest_SRCS := $(addprefix tests/e2e/hostile/,main.c bystander.c memory.c socket.c commands.c ring.c vanish.c crash.c) \
 	tests/direct/raw_client.c $(SHIM_TRANSPORT_SRCS)
 hostile_guest_PKGS := $(SHIM_TRANSPORT_PKGS)
 # What runs in a guest process. The transports' sources are in SHIM_TRANSPORT_SRCS, with SHIM_TRANSPORT_PKGS.

@@ -32,3 +32,5 @@ endef
 
 # A build whose state page is one version further: what a running vGPU is replaced with in tests.
 $(eval $(call vgpu_variant,$(BUILD)/bin/vgpu-device-next,-DSTATE_PAGE_NEXT_BUILD,$(vgpu-device_SRCS),next))
+# A build that certain requests kill (vgpu-qemu/fragile.h): for tests, never installed.
+$(eval $(call vgpu_variant,$(BUILD)/tests/vgpu-device-fragile,-DVGPU_FRAGILE,$(vgpu-device_SRCS),fragile))

@@ -21,6 +21,7 @@
 #include "mdev/keeper/keeper.h"
 #include "mdev/keeper/process.h"
 #include "mdev/log/log.h"
+#include "mdev/process_note.h"
 #include "scheduler/lease.h"
 
 static const enum keeper_tag_kind engine_kinds[] = {
@@ -193,7 +194,7 @@ void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
 		store_put(&slot->store, KEEPER_TAG(engine_kinds[i], context), fds.ours[i]);
 	engine->life = ENGINE_ALIVE;
 	note_name(name, slot->index, context);
-	process_note(keeper->dir, name, engine->pid);
+	process_note_write(keeper->dir, name, engine->pid);
 	keeper_watch(keeper, engine->pidfd, KEEPER_EVENT_DATA(EVENT_ENGINE_EXIT, slot->index, context));
 	log_debug("slot %u: engine %d serves context %u", slot->index, (int)engine->pid, context);
 	tell_started(slot, context);
@@ -224,7 +225,7 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 	engine->life = ENGINE_DEAD;
 	engine->status = status < 0 ? 0 : status;
 	note_name(name, slot->index, context);
-	process_forget(keeper->dir, name);
+	process_note_remove(keeper->dir, name);
 	for (unsigned i = 1; i < 4; i++)
 		store_drop(&slot->store, KEEPER_TAG(engine_kinds[i], context));
 	tell_died(slot, context, engine->status);
@@ -264,14 +265,14 @@ void engine_kill_orphans(struct keeper *keeper)
 			if (keeper->slot[s] && keeper->slot[s]->engine[context].life == ENGINE_ALIVE)
 				continue;
 			note_name(name, s, context);
-			pid_t pid = process_noted(keeper->dir, name);
+			pid_t pid = process_note_read(keeper->dir, name);
 			int pidfd = pid ? pidfd_open(pid, 0) : -1;
 			if (pidfd >= 0) {
 				log_warning("slot %u: engine %d of a former keeper belongs to nobody: killed", s, (int)pid);
 				process_kill(pidfd);
 				close(pidfd);
 			}
-			process_forget(keeper->dir, name);
+			process_note_remove(keeper->dir, name);
 		}
 	}
 }

@@ -16,8 +16,8 @@
 
 #include "mdev/ipc/seqpacket.h"
 #include "mdev/keeper/keeper.h"
-#include "mdev/keeper/process.h"
 #include "mdev/log/log.h"
+#include "mdev/process_note.h"
 
 void peer_message(struct keeper *keeper, unsigned index)
 {
@@ -76,9 +76,9 @@ bool peer_expect_devices(struct keeper *keeper)
 	for (uint32_t index = 0; index < KEEPER_SLOT_MAX; index++) {
 		char name[32];
 		snprintf(name, sizeof(name), "slot-%u.pid", index);
-		pid_t pid = process_noted(keeper->dir, name);
+		pid_t pid = process_note_read(keeper->dir, name);
 		if (!pid)
-			process_forget(keeper->dir, name);
+			process_note_remove(keeper->dir, name);
 		expected = expected || pid;
 	}
 	return expected;
@@ -93,7 +93,7 @@ static bool somebody_missing(struct keeper *keeper)
 		snprintf(name, sizeof(name), "slot-%u.pid", index);
 		if (slot && !slot->rejoining)
 			continue;
-		if (slot || process_noted(keeper->dir, name))
+		if (slot || process_note_read(keeper->dir, name))
 			return true;
 	}
 	return false;

@@ -6,9 +6,6 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,69 +91,4 @@ int process_reap(int pidfd)
 void process_kill(int pidfd)
 {
 	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-}
-
-unsigned long long process_start_time(pid_t pid)
-{
-	char path[64], text[1024];
-	unsigned long long start = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	/* proc(5): field 2 is the name in parentheses and may hold anything; field 3 is the state, 22 the start time. */
-	char *field = strrchr(text, ')');
-	if (!field || field[1] != ' ' || field[2] == 'Z')
-		return 0;
-	field++;
-	for (int number = 3; field && number < 22; number++)
-		field = strchr(field + 1, ' ');
-	if (field)
-		start = strtoull(field + 1, NULL, 10);
-	return start;
-}
-
-int process_note(const char *dir, const char *name, pid_t pid)
-{
-	char path[4096], text[64];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	int bytes = snprintf(text, sizeof(text), "%d %llu\n", (int)pid, process_start_time(pid));
-	int result = write(fd, text, (size_t)bytes) == bytes ? 0 : -EIO;
-	close(fd);
-	return result;
-}
-
-pid_t process_noted(const char *dir, const char *name)
-{
-	char path[4096];
-	unsigned long long start = 0;
-	int pid = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return 0;
-	int fields = fscanf(file, "%d %llu", &pid, &start);
-	fclose(file);
-	if (fields != 2 || pid <= 0 || start == 0 || process_start_time(pid) != start)
-		return 0;
-	return pid;
-}
-
-void process_forget(const char *dir, const char *name)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	unlink(path);
 }

@@ -30,12 +30,4 @@ int process_reap(int pidfd);
 /* SIGKILL by pidfd: never another process. */
 void process_kill(int pidfd);
 
-/* pid and start time, so that a file naming a process can be believed after the pid was used again. 0 if pid does not live. */
-unsigned long long process_start_time(pid_t pid);
-
-/* DIR/name holding "pid starttime": write, read (0 if absent or that process is gone), remove. */
-int process_note(const char *dir, const char *name, pid_t pid);
-pid_t process_noted(const char *dir, const char *name);
-void process_forget(const char *dir, const char *name);
-
 #endif

@@ -24,6 +24,7 @@
 #include "mdev/keeper/keeper.h"
 #include "mdev/keeper/process.h"
 #include "mdev/log/log.h"
+#include "mdev/process_note.h"
 
 /* A state page is smaller; a device of a newer build may grow it within this. Untouched pages cost nothing. */
 #define STATE_FILE_BYTES (16u << 20)
@@ -210,7 +211,7 @@ int slot_start_device(struct keeper *keeper, struct slot *slot)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	slot->device_socket = pair[0];
 	slot->device_started_ns = keeper_now_ns();
-	process_note(keeper->dir, name, slot->device_pid);
+	process_note_write(keeper->dir, name, slot->device_pid);
 	keeper_watch(keeper, slot->device_pidfd, KEEPER_EVENT_DATA(EVENT_DEVICE_EXIT, slot->index, 0));
 	keeper_watch(keeper, slot->device_socket, KEEPER_EVENT_DATA(EVENT_DEVICE, slot->index, 0));
 	/* A process that dies while it is given things is seen by its pidfd. */
@@ -360,7 +361,7 @@ void slot_device_exited(struct keeper *keeper, struct slot *slot)
 		close(slot->device_socket);
 	slot->device_socket = -1;
 	note_name(name, slot->index);
-	process_forget(keeper->dir, name);
+	process_note_remove(keeper->dir, name);
 	if (status < 0)
 		snprintf(how, sizeof(how), "is gone");
 	else if (WIFSIGNALED(status))

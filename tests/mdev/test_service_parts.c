@@ -216,8 +216,10 @@ static void every_route_is_in_the_api_document(void **state)
 	for (const struct api_route *route = api_routes; route->method; route++) {
 		snprintf(line, sizeof(line), "\n  %s:\n", route->pattern);
 		char *at = strstr(text, line);
-		if (!at)
+		if (!at) {
 			fail_msg("%s is not in the document", route->pattern);
+			return;
+		}
 		const char *end = strstr(at + 3, "\n  /");
 		snprintf(line, sizeof(line), "\n    %s:\n", route->method);
 		for (char *c = line; *c; c++)

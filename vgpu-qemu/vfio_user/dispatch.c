@@ -10,6 +10,7 @@
 #include "mdev/keeper/keeper_protocol.h"
 #include "mdev/log/log.h"
 #include "vgpu-qemu/device.h"
+#include "vgpu-qemu/fragile.h"
 
 #define MAX_DATA_XFER_BYTES 2048u
 static_assert(sizeof(struct vfio_user_region_access) + MAX_DATA_XFER_BYTES <= REPLY_PAYLOAD_MAX, "a read fits its reply");
@@ -269,6 +270,7 @@ static int region_write(struct device *device, const struct request *request, st
 
 	if (error)
 		return error;
+	FRAGILE(access.region == VFIO_PCI_BAR0_REGION_INDEX && access.offset == FRAGILE_BAR0_OFFSET);
 	device_region_write(device, access.region, access.offset, request->payload + sizeof(access), access.count);
 	memcpy(reply->payload, &access, sizeof(access));
 	reply->payload_bytes = sizeof(access);

@@ -233,8 +233,9 @@ static void execute(struct vfio_user_connection *connection)
 	if (log->refused_errno) {
 		error = -(int)log->refused_errno;
 	} else if (log->attempts > ATTEMPTS_MAX) {
-		log_error("vfio-user command %u killed the device process %u times; it is answered with an error",
-			  header.command, ATTEMPTS_MAX);
+		keeper_link_strike(connection->wiring.keeper,
+				   "vfio-user command %u killed the device process %u times; it is answered with an error",
+				   header.command, ATTEMPTS_MAX);
 		error = -EIO;
 	} else {
 		error = connection->wiring.execute(connection->wiring.data, &request, &reply);

@@ -134,7 +134,7 @@ static uint64_t blocks(struct virtio_gpu *gpu)
 {
 	struct stat st;
 
-	return fstat(gpu->w.aperture_fd, &st) ? gpu->audited_blocks : (uint64_t)st.st_blocks;
+	return fstat(gpu->w.aperture_fd, &st) ? 0 : (uint64_t)st.st_blocks;
 }
 
 /* Returns the time until the next look. */
@@ -145,7 +145,9 @@ static uint64_t look_at_aperture(struct virtio_gpu *gpu, uint64_t now_ns)
 	uint64_t cost_ns;
 	int64_t taken;
 
-	if (have == gpu->audited_blocks) {
+	/* More than is held is worth a look also where the count is the old one: a blob's pages may have gone, and as many
+	 * others come. */
+	if (have == gpu->audited_blocks && have * 512 <= gpu->held_bytes) {
 		strike(gpu, 0, now_ns);
 		gpu->audit_interval_ns *= 2;
 		if (gpu->audit_interval_ns > AUDIT_LAZY_NS)
@@ -155,8 +157,12 @@ static uint64_t look_at_aperture(struct virtio_gpu *gpu, uint64_t now_ns)
 	taken = aperture_punch_strays(gpu);
 	if (taken < 0)
 		log_error("cannot look through the aperture: %s", strerror((int)-taken));
-	gpu->audited_blocks = blocks(gpu);
-	atomic_store(&page->slot[gpu->w.slot].backing_bytes, gpu->audited_blocks * 512);
+	/*
+	 * The guest may touch pages behind the walk while it goes on, so what is there after it is no measure. Only a walk
+	 * that took nothing is one, and of what was counted before it; after any other there is another look.
+	 */
+	gpu->audited_blocks = taken ? UINT64_MAX : have;
+	atomic_store(&page->slot[gpu->w.slot].backing_bytes, blocks(gpu) * 512);
 	if (taken > 0) {
 		atomic_fetch_add(&page->slot[gpu->w.slot].punched_bytes, (uint64_t)taken);
 		strike(gpu, (uint64_t)taken, now_ns);

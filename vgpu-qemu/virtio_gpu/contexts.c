@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "mdev/log/log.h"
+#include "vgpu-qemu/fragile.h"
 #include "vgpu-qemu/virtio_gpu/aperture.h"
 #include "vgpu-qemu/virtio_gpu/blobs.h"
 #include "vgpu-qemu/virtio_gpu/engine_channel.h"
@@ -301,6 +302,7 @@ uint32_t context_submit(struct virtio_gpu *gpu, const struct gpu_request *reques
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
 	if (!submit_parse(gpu, request, &submit))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	FRAGILE(submit.op == FRAGILE_SUBMIT_OP);
 	switch (submit.op) {
 	case WIRE_SUBMIT_SETUP:
 		return submit_setup(gpu, request, context, &submit);

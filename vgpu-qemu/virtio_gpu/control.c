@@ -202,12 +202,15 @@ enum virtqueue_verdict virtio_gpu_control(void *data, const struct virtqueue_ele
 	}
 	memset(gpu->response, 0, sizeof(struct virtio_gpu_resp_display_info));
 	command = request_parse(gpu, element, &request, &type);
-	if (last_attempt)
+	if (last_attempt) {
+		keeper_link_strike(gpu->w.keeper, "a virtio-gpu command 0x%x killed the device process each time; it is answered with an error",
+				   request.type);
 		type = VIRTIO_GPU_RESP_ERR_UNSPEC;
-	else if (pending && pending->kind != GPU_PENDING_NONE && (!request.again || pending->serial != element->serial))
+	} else if (pending && pending->kind != GPU_PENDING_NONE && (!request.again || pending->serial != element->serial)) {
 		type = VIRTIO_GPU_RESP_ERR_UNSPEC;	/* the guest offers a head that is outstanding */
-	else if (command)
+	} else if (command) {
 		type = command->handle(gpu, &request);
+	}
 	if (type == GPU_DEFERRED)
 		return VIRTQUEUE_DEFER;
 	/* Noted by an earlier process, and now answered at once. */

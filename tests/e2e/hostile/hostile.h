@@ -53,5 +53,6 @@ void hostile_bad_commands(struct hostile *hostile);
 void hostile_garbage_ring(struct hostile *hostile);
 void hostile_bad_records(struct hostile *hostile);
 void hostile_vanish(struct hostile *hostile);
+void hostile_crash(struct hostile *hostile);	/* needs vgpu-device-fragile; not one of `all` */
 
 #endif

@@ -14,15 +14,17 @@ static const struct mode {
 	const char *name;
 	void (*run)(struct hostile *hostile);
 	const char *what;
+	bool on_request;	/* not one of `all` */
 } modes[] = {
-	{"touch-all", hostile_touch_all, "touches every page of the mapped aperture, without a blob"},
-	{"truncate", hostile_truncate, "truncates the memory it shows the device, then rings the doorbell"},
-	{"doorbell-flood", hostile_doorbell_flood, "rings doorbells for SECONDS, waiting for replies and not"},
-	{"garbage-socket", hostile_garbage_socket, "random bytes and random vfio-user messages on many connections"},
-	{"bad-commands", hostile_bad_commands, "descriptor chains and virtio-gpu commands no driver sends"},
-	{"garbage-ring", hostile_garbage_ring, "overwrites ring header and records at random while the engine runs, for SECONDS"},
-	{"bad-records", hostile_bad_records, "each opcode with ids, sizes and offsets out of range"},
-	{"vanish", hostile_vanish, "dies in the middle of each phase"},
+	{"touch-all", hostile_touch_all, "touches every page of the mapped aperture, without a blob", false},
+	{"truncate", hostile_truncate, "truncates the memory it shows the device, then rings the doorbell", false},
+	{"doorbell-flood", hostile_doorbell_flood, "rings doorbells for SECONDS, waiting for replies and not", false},
+	{"garbage-socket", hostile_garbage_socket, "random bytes and random vfio-user messages on many connections", false},
+	{"bad-commands", hostile_bad_commands, "descriptor chains and virtio-gpu commands no driver sends", false},
+	{"garbage-ring", hostile_garbage_ring, "overwrites ring header and records at random while the engine runs, for SECONDS", false},
+	{"bad-records", hostile_bad_records, "each opcode with ids, sizes and offsets out of range", false},
+	{"vanish", hostile_vanish, "dies in the middle of each phase", false},
+	{"crash", hostile_crash, "requests that kill the device process (which must be vgpu-device-fragile)", true},
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
 
@@ -99,7 +101,8 @@ int main(int argc, char **argv)
 	if (!hostile.seconds || !seed)
 		return usage();
 	for (unsigned i = 0; i < MODE_COUNT; i++) {
-		if (strcmp(argv[1], "all") && strcmp(argv[1], modes[i].name))
+		bool in_all = !strcmp(argv[1], "all") && !modes[i].on_request;
+		if (!in_all && strcmp(argv[1], modes[i].name))
 			continue;
 		hostile.mode = modes[i].name;
 		hostile.random = seed;

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <endian.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,6 +147,62 @@ static void pages_outside_blobs_are_taken_back_and_cost_a_strike(void **state)
 	rig_aperture_unmap(aperture);
 }
 
+/* The device's, in place of the C library's: a guest that writes while its pages are being taken. */
+static struct {
+	uint8_t *page;		/* touched after each punch */
+	unsigned times;
+} while_punching;
+
+int fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+	int status = (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
+
+	if (while_punching.times) {
+		while_punching.times--;
+		*(volatile uint8_t *)while_punching.page = 1;
+	}
+	return status;
+}
+
+static void pages_touched_behind_the_audit_are_taken_back_too(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t *aperture = rig_aperture_map(rig);
+
+	for (unsigned i = 0; i < 8; i++)
+		aperture[(4 + i) * MIB] = 1;
+	while_punching.page = aperture;
+	while_punching.times = 8;
+	run_for(rig, 2500);
+	assert_int_equal(while_punching.times, 0);
+	assert_int_equal(rig_blocks(rig), 0);
+	assert_int_equal(rig->vgpu_page->slot[0].backing_bytes, 0);
+	assert_int_equal(rig->vgpu_page->slot[0].punched_bytes, 9 * 4096);
+	rig_aperture_unmap(aperture);
+}
+
+static void strays_that_take_the_place_of_a_blob_are_found(void **state)
+{
+	struct rig *rig = *state;
+	uint8_t *aperture = rig_aperture_map(rig);
+
+	assert_int_equal(rig_context_create(rig, 1), OK);
+	assert_int_equal(rig_blob_create(rig, 1, 1, MEMORY(1), MIB), OK);
+	assert_int_equal(rig_map(rig, 0, 1, MIB), MAPPED);
+	memset(aperture + MIB, 1, MIB);
+	run_for(rig, 600);
+	assert_int_equal(rig->vgpu_page->slot[0].backing_bytes, MIB);
+	/* As many pages as before, but none is paid for. */
+	assert_int_equal(rig_unref(rig, 0, 1), OK);
+	memset(aperture + 8 * MIB, 1, MIB);
+	assert_int_equal(rig_charged(rig), 0);
+	assert_int_equal(rig_blocks(rig), MIB);
+	run_for(rig, 2500);
+	assert_int_equal(rig_blocks(rig), 0);
+	assert_int_equal(rig->keeper.strikes, 1);
+	rig_aperture_unmap(aperture);
+}
+
 static void an_idle_device_costs_no_cpu(void **state)
 {
 	struct rig *rig = *state;
@@ -255,6 +313,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		T(a_range_handed_on_reads_zero),
 		T(pages_outside_blobs_are_taken_back_and_cost_a_strike),
+		T(pages_touched_behind_the_audit_are_taken_back_too),
+		T(strays_that_take_the_place_of_a_blob_are_found),
 		T(an_idle_device_costs_no_cpu),
 		T(ten_thousand_blobs_leave_nothing),
 		T(the_table_of_resources_ends_and_recovers),
