@@ -57,7 +57,6 @@ test-unit: deps
 	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%)
 
 fresh-check:
-	@packaging/deps/install.sh vm fresh
 	@$(SETUP_ENV) tests/fresh_check.sh
 
 bench-path:

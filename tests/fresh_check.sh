@@ -64,7 +64,7 @@ result() { # WHAT STATUS SECONDS
 
 if [ "$(id -u)" -ne 0 ]; then
 	if sudo -n true 2>/dev/null; then
-		exec sudo -n env BUILD="$BUILD" FRESH_SUITE="$suite" FRESH_STEPS="$steps" FRESH_LIMIT_S="$limit_s" \
+		exec sudo -n env VGPU_DEB_CACHE="${VGPU_DEB_CACHE:-}" BUILD="$BUILD" FRESH_SUITE="$suite" FRESH_STEPS="$steps" FRESH_LIMIT_S="$limit_s" \
 			VGPU_DEBIAN_MIRROR="${VGPU_DEBIAN_MIRROR:-}" "$0"
 	fi
 	clone_only="making one needs root, or sudo without a password"
@@ -78,6 +78,7 @@ make_clone() { root=$(mktemp -d "$BUILD/fresh.XXXXXX") && clone "$root/src"; }
 
 make_root() {
 	local file
+	packaging/deps/install.sh vm fresh || return 1
 	root=$(mktemp -d "$BUILD/fresh.XXXXXX") && chmod 755 "$root" || return 1
 	GUEST_SUITE=$suite
 	apt_sources | sed 's/\[arch=amd64 /[/' | grep -v -e "-backports" >"$root.list" || return 1
@@ -91,16 +92,19 @@ make_root() {
 	rm -f "$root.list" "$root.conf"
 	cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
 	cp /etc/hosts "$root/etc/hosts"
+	mkdir "$root/var/cache/vgpu-debs"
 	clone "$root/src"
 }
 
-# Runs in the new namespaces as their first process; $1 is the root, the rest a command.
+# Runs in the new namespaces as their first process; $1 is the root, $2 a folder of packages that were fetched for
+# the guest before, or nothing; the rest is a command.
 # shellcheck disable=SC2016  # the shell inside expands it
 inside='
 set -e
-root=$1; shift
+root=$1; cache=$2; shift 2
 mount --make-rprivate /
 mount --bind "$root" "$root"
+[ -z "$cache" ] || mount --bind "$cache" "$root/var/cache/vgpu-debs"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
@@ -130,7 +134,8 @@ enter_root() { # COMMAND...
 	exec timeout -k 10 "$limit_s" ${NETWORK_OFF:+unshare --net} unshare --mount --pid --fork --kill-child \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \
-		sh -c "$inside" sh "$root" "$@" </dev/null
+		${VGPU_DEB_CACHE:+VGPU_DEB_CACHE=/var/cache/vgpu-debs} \
+		sh -c "$inside" sh "$root" "${VGPU_DEB_CACHE:-}" "$@" </dev/null
 }
 
 run_step() { # WHAT COMMAND...

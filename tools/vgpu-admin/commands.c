@@ -195,8 +195,10 @@ static enum exit_code print_qemu_args(const json_t *vgpu)
 	json_dumpf(device, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(device);
-	fputs("vgpu-admin: the VM's memory must be shared with the device, as in: -object memory-backend-memfd,id=mem,size=2G,share=on "
-	      "-machine q35,memory-backend=mem\n", stderr);
+	/* For who looks at it; what a program reads it for, vgpu-run's VMs for one, has it already. */
+	if (isatty(STDOUT_FILENO))
+		fputs("vgpu-admin: the VM's memory must be shared with the device, as in: -object memory-backend-memfd,id=mem,size=2G,share=on "
+		      "-machine q35,memory-backend=mem\n", stderr);
 	return EXIT_OK;
 }
 

@@ -11,6 +11,9 @@
 # configured, so no maintainer script runs. mmdebstrap --variant=extract does the same but needs root or
 # subordinate ids and leaves files of other owners behind.
 #
+# VGPU_DEB_CACHE names a folder in which fetched packages are kept and looked for, for several runs to share. apt
+# checks what lies there as it checks what it fetches.
+#
 # VGPU_DEBIAN_MIRROR (and VGPU_DEBIAN_SECURITY) name the archive where this machine's apt does not use
 # Debian's, for example on Ubuntu.
 
@@ -71,7 +74,8 @@ apt_private() {
 apt_update() {
 	[ -z "${apt_updated:-}" ] || return 0
 	apt=$BUILD/apt
-	mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/parts"
+	archives=${VGPU_DEB_CACHE:-$apt/archives}
+	mkdir -p "$apt/lists/partial" "$apt/none/partial" "$archives/partial" "$apt/parts"
 	: >"$apt/status"
 	apt_sources >"$apt/sources.list"
 	{
@@ -89,7 +93,7 @@ apt_update() {
 		Dir::State::status "$apt/status";
 		Dir::State::extended_states "$apt/extended_states";
 		Dir::Cache "$apt";
-		Dir::Cache::archives "$apt/archives";
+		Dir::Cache::archives "$archives";
 		Dir::Cache::pkgcache "";
 		Dir::Cache::srcpkgcache "";
 		Dir::Log "$apt";
@@ -127,9 +131,8 @@ apt_tree() {
 	[ "$suite" = - ] || set -- -t "$suite" "$@"
 	from=$(uptime_s)
 	apt_update
-	# apt names only what is not yet in archives/, and the list below must be whole.
-	rm -f "$apt"/archives/*.deb
-	apt_private --print-uris -y install "$@" >"$tree.uris" 2>"$tree.err" || {
+	# apt names only what is not yet in its archives, and the list below must be whole.
+	apt_private -o Dir::Cache::archives="$apt/none" --print-uris -y install "$@" >"$tree.uris" 2>"$tree.err" || {
 		cat "$tree.err" >&2; rm -f "$tree.uris" "$tree.err"
 		die "the archive cannot satisfy: $*"
 	}
@@ -145,12 +148,13 @@ apt_tree() {
 	note_download "$(awk "BEGIN { print $to - $from }")" "${tree##*/}"
 	mkdir "$tree"
 	awk '{ print $2 }' "$tree.uris" | while read -r deb; do
-		dpkg-deb -x "$apt/archives/$deb" "$tree" || die "cannot unpack $deb"
+		dpkg-deb -x "$archives/$deb" "$tree" || die "cannot unpack $deb"
 		# shellcheck disable=SC2016  # dpkg's own fields
-		dpkg-deb -W --showformat='${Package} ${Version}\n' "$apt/archives/$deb" >>"$tree/packages.list"
+		dpkg-deb -W --showformat='${Package} ${Version}\n' "$archives/$deb" >>"$tree/packages.list"
 	done
 	[ "$(wc -l <"$tree/packages.list")" -eq "$count" ] || die "unpacked fewer packages than were fetched"
-	rm -f "$tree.uris" "$apt"/archives/*.deb
+	rm -f "$tree.uris"
+	[ -n "${VGPU_DEB_CACHE:-}" ] || rm -f "$archives"/*.deb
 }
 
 # A lock against a second make in the same build folder; held until the program ends.
