@@ -106,3 +106,10 @@ test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
 FUZZERS += fuzz_api_request
 fuzz_api_request_SRCS := tests/fuzz/fuzz_api_request.c $(SERVICE_SRCS)
 fuzz_api_request_PKGS := libmicrohttpd jansson libsystemd
+TESTS += test_virtio_gpu_isolation
+test_virtio_gpu_isolation_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_isolation.c
+test_virtio_gpu_isolation_PKGS := cmocka
+TEST_PROGRAMS += jail_breaker
+jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/log/log.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
+jail_breaker_PKGS := libseccomp

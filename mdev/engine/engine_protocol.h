@@ -2,7 +2,7 @@
 /*
  * The channel between vgpu-device and an engine: which ranges of the aperture the engine may touch.
  *
- * SOCK_SEQPACKET, one struct engine_message each, no descriptors. The commands themselves never come
+ * SOCK_SEQPACKET, one struct engine_message each, no descriptors but LISTENER's. The commands themselves never come
  * this way (they are in the ring, shim/wire/wire.h). The engine is untrusted: the device believes
  * RELEASED only in so far as it concerns this engine's own guest process; whoever needs certainty kills
  * the engine and waits for the keeper's DIED.
@@ -10,6 +10,10 @@
  * An engine is started with these descriptors and no others:
  *   0 /dev/null, 1 and 2 the log, 3 the channel, 4 doorbell eventfd, 5 completion eventfd,
  *   6 grant page (read-only), 7 status page, 8 want eventfd, 9 aperture memfd (for mapping what MAP names)
+ * The aperture memfd is the whole slot's, other contexts' blobs included; so before any foreign code runs the engine
+ * gives up all it could do with it but one thing: ask for a mapping, which the device grants if that is one whole blob
+ * of this context that MAP named (mdev/engine/compute/jail_seccomp.c, vgpu-qemu/virtio_gpu/map_guard.c). An engine's
+ * mmap waits for that answer, through a takeover too; the device waits for nothing.
  * and these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
  * The end of the channel means that device and keeper are gone: the engine exits.
  *
@@ -48,6 +52,8 @@ enum engine_op {
 	ENGINE_RELEASED = 17,	/* blob_id, offset, value as in the UNMAP it answers */
 	ENGINE_CHARGE = 18,	/* value = the total of device memory wanted, absolute; answered by CHARGED with the total granted,
 				 * which is the old one if the limit would be passed */
+	ENGINE_LISTENER = 20,	/* the one message with a descriptor: the seccomp listener that its mappings ask; first of
+				 * all, or never where the host has none */
 	ENGINE_FAULT = 19,	/* value = enum wire_lost: the context cannot go on; the engine exits after this */
 };
 

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mdev/engine/engine_protocol.h"
@@ -102,7 +103,8 @@ static int make_fds(const struct keeper *keeper, const struct slot *slot, struct
 	fds.ours[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fds.ours[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fds.ours[3] = memfd_create("vgpu-lease-status", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
+	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || fchmod(fds.ours[3], 0600) ||
+	    ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
 	    fcntl(fds.ours[3], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		error = -errno;
 		goto out_close;

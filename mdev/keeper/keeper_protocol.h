@@ -57,6 +57,7 @@ enum keeper_tag_kind {
 	KEEPER_FD_ENGINE_COMPLETION = 34, /* eventfd, engine -> device */
 	KEEPER_FD_ENGINE_STATUS = 35,	/* memfd of the engine's lease status page; keeper <-> vgpud, and in REJOIN */
 	KEEPER_FD_ENGINE_PIDFD = 36,	/* in REJOIN only */
+	KEEPER_FD_ENGINE_LISTENER = 37,	/* seccomp listener of the engine's mappings; stored and dropped by the device */
 };
 
 enum keeper_op {

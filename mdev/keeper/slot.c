@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,7 +43,8 @@ static int make_memory(const char *name, uint64_t bytes, unsigned seals)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) || (seals && fcntl(fd, F_ADD_SEALS, seals))) {
+	/* A memfd is born open to everybody who finds it under /proc: no engine is to open it a second time. */
+	if (fchmod(fd, 0600) || ftruncate(fd, (off_t)bytes) || (seals && fcntl(fd, F_ADD_SEALS, seals))) {
 		int error = -errno;
 		close(fd);
 		return error;

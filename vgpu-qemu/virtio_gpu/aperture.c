@@ -45,6 +45,16 @@ static uint32_t first_after(const struct virtio_gpu *gpu, uint64_t offset)
 	return low;
 }
 
+uint32_t aperture_holder(const struct virtio_gpu *gpu, uint64_t offset, uint64_t bytes)
+{
+	uint32_t at = first_after(gpu, offset);
+
+	if (at == gpu->extent_count)
+		return GPU_NONE;
+	const struct gpu_resource *r = &gpu->state->resource[gpu->extent[at]];
+	return r->offset == offset && r->bytes == bytes ? gpu->extent[at] : GPU_NONE;
+}
+
 static bool inside_file(const struct virtio_gpu *gpu, uint64_t offset, uint64_t bytes)
 {
 	uint64_t end;

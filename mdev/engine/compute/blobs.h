@@ -25,7 +25,8 @@ int blobs_create(int aperture_fd, blobs_released_fn *released, void *data, struc
 void blobs_destroy(struct blobs *blobs);
 
 /* Maps a blob; doing it again with the same numbers is nothing. 0, -ERANGE outside the file, -EBUSY while it is
- * dying, -EEXIST for a living one elsewhere, or -errno of mmap. */
+ * dying, -EEXIST for a living one elsewhere, -EPERM if the device does not grant it (any more), or -errno of mmap. Waits
+ * for the device's answer. Channel thread only. */
 int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes);
 
 /* Lets go: true if pins keep it for now (`released` comes later), false if it is gone, or never was there:

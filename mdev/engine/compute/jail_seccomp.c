@@ -3,12 +3,25 @@
  * System calls an engine never needs, refused with EPERM. A list of what is denied, not of what is allowed:
  * vendor drivers are many and change; what a kernel's native code gains from the rest is bounded by the
  * other stages.
+ *
+ * One descriptor is guarded: the aperture's, in which other guest processes' blobs lie beside this engine's own. A call
+ * that names it is refused, but for mmap, which waits until vgpu-device, holding the listener, has judged it
+ * (vgpu-qemu/virtio_gpu/map_guard.c), and the harmless fstat and close. For that to hold:
+ *   - no second number for the file: dup and fcntl refused; no asynchronous I/O, whose descriptors are in memory; no
+ *     sockets to pass it through (what arrives on the channel, vgpu-device throws away); no execveat. Opening it
+ *     again under /proc is refused by the file's mode, where the engine has a user of its own
+ *   - no second file under the number: it is the limit of descriptors itself (jail.c), so no call yields it, not even
+ *     in a program executed from here, which inherits this filter but not the descriptor
+ *   - no mapping outgrows what was granted: no mremap, no remap_file_pages
+ *   - no filter above this one, which could answer in the listener's stead: seccomp refused
+ * A filter sees registers whole, the kernel takes descriptors as 32 bits of them: so only those are compared.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "mdev/engine/compute/jail_stages.h"
@@ -28,6 +41,9 @@ static const int denied[] = {
 	SCMP_SYS(migrate_pages), SCMP_SYS(setpriority), SCMP_SYS(ioprio_set), SCMP_SYS(sched_setscheduler),
 	SCMP_SYS(sched_setparam), SCMP_SYS(sched_setattr), SCMP_SYS(msgget), SCMP_SYS(semget), SCMP_SYS(shmget),
 	SCMP_SYS(mq_open), SCMP_SYS(vmsplice),
+	/* ways around the guarded descriptor */
+	SCMP_SYS(seccomp), SCMP_SYS(mremap), SCMP_SYS(remap_file_pages), SCMP_SYS(execveat), SCMP_SYS(io_setup),
+	SCMP_SYS(io_submit),
 	/* file systems and namespaces */
 	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(open_tree),
 	SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick),
@@ -43,6 +59,26 @@ static const int denied[] = {
 	SCMP_SYS(delete_module), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct),
 	SCMP_SYS(syslog), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex),
 	SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(vhangup), SCMP_SYS(lookup_dcookie),
+};
+
+/* Calls that name a descriptor, and which of their arguments does. */
+static const struct {
+	int call;
+	unsigned argument;
+} guarded[] = {
+	{SCMP_SYS(dup), 0},	      {SCMP_SYS(dup3), 0},	{SCMP_SYS(fcntl), 0},	       {SCMP_SYS(ioctl), 0},
+	{SCMP_SYS(read), 0},	      {SCMP_SYS(readv), 0},	{SCMP_SYS(pread64), 0},	       {SCMP_SYS(preadv), 0},
+	{SCMP_SYS(preadv2), 0},	      {SCMP_SYS(write), 0},	{SCMP_SYS(writev), 0},	       {SCMP_SYS(pwrite64), 0},
+	{SCMP_SYS(pwritev), 0},	      {SCMP_SYS(pwritev2), 0},	{SCMP_SYS(sendfile), 0},       {SCMP_SYS(sendfile), 1},
+	{SCMP_SYS(splice), 0},	      {SCMP_SYS(splice), 2},	{SCMP_SYS(tee), 0},	       {SCMP_SYS(tee), 1},
+	{SCMP_SYS(copy_file_range), 0}, {SCMP_SYS(copy_file_range), 2}, {SCMP_SYS(lseek), 0},  {SCMP_SYS(fallocate), 0},
+	{SCMP_SYS(ftruncate), 0},     {SCMP_SYS(fadvise64), 0}, {SCMP_SYS(readahead), 0},      {SCMP_SYS(sync_file_range), 0},
+	{SCMP_SYS(fchmod), 0},	      {SCMP_SYS(fchown), 0},	{SCMP_SYS(fchownat), 0},       {SCMP_SYS(utimensat), 0},
+	{SCMP_SYS(fsetxattr), 0},     {SCMP_SYS(fremovexattr), 0}, {SCMP_SYS(flock), 0},       {SCMP_SYS(openat), 0},
+	{SCMP_SYS(openat2), 0},	      {SCMP_SYS(linkat), 0},
+#ifdef __NR_dup2
+	{SCMP_SYS(dup2), 0},
+#endif
 };
 
 /* Calls that stay, but not with everything: refused if argument `index`'s lower half compares so. */
@@ -71,7 +107,9 @@ static int add_conditions(scmp_filter_ctx filter)
 	if ((r = deny_if(filter, SCMP_SYS(kill), 0, SCMP_CMP_NE, self)) ||
 	    (r = deny_if(filter, SCMP_SYS(tgkill), 0, SCMP_CMP_NE, self)) ||
 	    (r = deny_if(filter, SCMP_SYS(prlimit64), 0, SCMP_CMP_NE, 0)) ||
-	    (r = deny_if(filter, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, TIOCSTI)))
+	    (r = deny_if(filter, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, TIOCSTI)) ||
+	    (r = deny_if(filter, SCMP_SYS(prctl), 0, SCMP_CMP_EQ, PR_SET_SECCOMP)) ||
+	    (r = deny_if(filter, SCMP_SYS(prctl), 0, SCMP_CMP_EQ, PR_SET_DUMPABLE)))
 		return r;
 	for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
 		if ((r = deny_if(filter, SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, owners[i])))
@@ -86,7 +124,20 @@ static int add_conditions(scmp_filter_ctx filter)
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-int jail_seccomp_enter(void)
+static int add_guard(scmp_filter_ctx filter, int fd, bool with_listener)
+{
+	const struct scmp_arg_cmp is_it = {
+		.arg = 4, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = (scmp_datum_t)fd};
+
+	for (unsigned i = 0; i < sizeof(guarded) / sizeof(guarded[0]); i++) {
+		int r = deny_if(filter, guarded[i].call, guarded[i].argument, SCMP_CMP_EQ, (uint32_t)fd);
+		if (r && r != -EDOM)
+			return r;
+	}
+	return with_listener ? seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(mmap), 1, is_it) : 0;
+}
+
+static int load(int guarded_fd, bool with_listener, int *ret_listener)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = filter ? 0 : -ENOMEM;
@@ -98,9 +149,28 @@ int jail_seccomp_enter(void)
 	}
 	if (!r)
 		r = add_conditions(filter);
+	if (!r && guarded_fd >= 0)
+		r = add_guard(filter, guarded_fd, with_listener);
 	if (!r)
 		r = seccomp_load(filter);
+	if (!r && with_listener) {
+		*ret_listener = seccomp_notify_fd(filter);
+		r = *ret_listener < 0 ? *ret_listener : 0;
+	}
 	if (filter)
 		seccomp_release(filter);
 	return r;
+}
+
+int jail_seccomp_enter(int guarded_fd, int *ret_listener)
+{
+	/* Level 6 is Linux 5.7. Listeners are older, but from 5.5 on one may let a call go on. */
+	bool possible = guarded_fd >= 0 && seccomp_api_get() >= 6;
+
+	*ret_listener = -1;
+	/* Refused with EBUSY where a container's supervisor listens already; nothing has been loaded then. */
+	if (possible && !load(guarded_fd, true, ret_listener))
+		return 0;
+	*ret_listener = -1;
+	return load(guarded_fd, false, ret_listener);
 }

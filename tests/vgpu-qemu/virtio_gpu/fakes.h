@@ -46,7 +46,7 @@ struct fake_engine {
 };
 
 struct keeper_link {
-	int fd[3][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION as the device sees them */
+	int fd[4][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION, LISTENER as the device sees them */
 	int kept[KEEPER_CONTEXT_MAX];	/* the keeper process has the channel too, and longer */
 	struct fake_engine engine[KEEPER_CONTEXT_MAX];
 	bool start_wanted[KEEPER_CONTEXT_MAX];
