@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mdev/child.h"
+#include "mdev/process_note.h"
 
 #define STOP_EVERY_US 3000u
 #define STOP_PATIENCE_US 3000000u	/* then SIGKILL */
@@ -64,7 +65,7 @@ static void await_noted(struct instance *instance)
 
 	while (dir && (entry = readdir(dir))) {
 		const char *end = strrchr(entry->d_name, '.');
-		pid_t pid = end && !strcmp(end, ".pid") ? child_noted(dirfd(dir), entry->d_name) : 0;
+		pid_t pid = end && !strcmp(end, ".pid") ? process_note_read(instance->dir, entry->d_name) : 0;
 		if (pid)
 			await(pid, instance);
 	}
