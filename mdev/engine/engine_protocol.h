@@ -10,7 +10,10 @@
  * An engine is started with these descriptors and no others:
  *   0 /dev/null, 1 and 2 the log, 3 the channel, 4 doorbell eventfd, 5 completion eventfd,
  *   6 grant page (read-only), 7 status page, 8 want eventfd, 9 aperture memfd (for mapping what MAP names)
- * and these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
+ * The three eventfds are open files shared with the other side, flags included. They are non-blocking, and the engine's jail
+ * refuses to change that (jail_seccomp.c); where the host has no seccomp, an engine that clears the flag and fills the
+ * doorbell's counter makes the device process of its own guest wait. vgpud does not rely on the flag (leases.c).
+ * And these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
  * The end of the channel means that device and keeper are gone: the engine exits.
  *
  * Both sides repeat what may have been lost with a killed device process: after a takeover the device
