@@ -72,6 +72,10 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_jail_seccomp
+test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/compute/jail_seccomp.c
+test_jail_seccomp_PKGS := cmocka libseccomp
+
 TESTS += test_parse
 test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
 test_parse_PKGS := cmocka

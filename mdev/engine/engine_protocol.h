@@ -14,7 +14,10 @@
  * gives up all it could do with it but one thing: ask for a mapping, which the device grants if that is one whole blob
  * of this context that MAP named (mdev/engine/compute/jail_seccomp.c, vgpu-qemu/virtio_gpu/map_guard.c). An engine's
  * mmap waits for that answer, through a takeover too; the device waits for nothing.
- * and these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
+ * The three eventfds are open files shared with the other side, flags included. They are non-blocking, and the engine's jail
+ * refuses to change that (jail_seccomp.c); where the host has no seccomp, an engine that clears the flag and fills the
+ * doorbell's counter makes the device process of its own guest wait. vgpud does not rely on the flag (leases.c).
+ * And these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
  * The end of the channel means that device and keeper are gone: the engine exits.
  *
  * Both sides repeat what may have been lost with a killed device process: after a takeover the device

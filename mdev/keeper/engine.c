@@ -208,10 +208,14 @@ void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context)
 	(void)keeper;
 	if (context >= KEEPER_CONTEXT_MAX)
 		return;
+	/*
+	 * Of a death every device process has been told by the time it asks: when it happened, or when the process began.
+	 * Told again, the second word could meet the engine of another context, which got the slot after the first.
+	 */
 	if (slot->engine[context].life == ENGINE_ALIVE)
 		process_kill(slot->engine[context].pidfd);
-	else
-		tell_died(slot, context, slot->engine[context].life == ENGINE_DEAD ? slot->engine[context].status : 0);
+	else if (slot->engine[context].life == ENGINE_NONE)
+		tell_died(slot, context, 0);
 }
 
 void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)

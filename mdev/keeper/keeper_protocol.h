@@ -68,13 +68,15 @@ enum keeper_op {
 	KEEPER_GIVEN = 3,	/* all descriptors have been given: begin, or take over */
 	KEEPER_ENGINE_STARTED = 4, /* context: its CHANNEL, DOORBELL, COMPLETION are attached (tags as in GIVE); value = pid */
 	KEEPER_ENGINE_DIED = 5,	/* context; value = wait status, or negative errno if it could not be started. Sent once it is dead
-				 * and reaped: from here on it touches no memory. Sent again after a takeover of the device */
+				 * and reaped: from here on it touches no memory. Sent again to every later device process, until the
+				 * context's ENGINE_CHANNEL is dropped: that says it has been acted on */
 
 	/* device -> keeper */
 	KEEPER_STORE = 16,	/* store the attached descriptors under tags */
 	KEEPER_DROP = 17,	/* forget tags[0..tag_count) */
 	KEEPER_ENGINE_START = 18, /* context: start its engine. Answered by STARTED or DIED; asking for a living one answers STARTED again */
-	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED (at once if there is none) */
+	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED: at once if there is none, and not again if that has been
+				 * said */
 	KEEPER_STRIKE = 20,	/* the guest misbehaved; text says how. The keeper counts and logs, naming vGPU and slot */
 	KEEPER_FINISHED = 21,	/* the connection has ended and the slot is clean: forget it */
 	KEEPER_REJOIN = 22,	/* to keeper.sock, by a device that lost its keeper: slot, value = its pid; then STORE for every

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "mdev/engine/compute/jail_stages.h"
+#include "mdev/engine/engine_protocol.h"
 
 #ifndef F_SETOWN_EX
 #define F_SETOWN_EX 15
@@ -95,11 +96,25 @@ static int deny_if(scmp_filter_ctx filter, int call, unsigned index, enum scmp_c
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, condition);
 }
 
+/* Refused with these two first arguments. */
+static int deny_pair(scmp_filter_ctx filter, int call, uint32_t first, uint32_t second)
+{
+	const struct scmp_arg_cmp conditions[] = {
+		{.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = first},
+		{.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = second},
+	};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), call, 2, conditions);
+}
+
 static int add_conditions(scmp_filter_ctx filter)
 {
 	static const uint64_t new_namespaces[] = {CLONE_NEWNS,	CLONE_NEWUSER, CLONE_NEWNET,   CLONE_NEWPID,
 						  CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP};
 	static const uint32_t owners[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
+	static const uint32_t shared_events[] = {ENGINE_FD_DOORBELL, ENGINE_FD_COMPLETION, ENGINE_FD_WANT};
+	static const uint32_t changes[] = {F_SETFL, F_DUPFD, F_DUPFD_CLOEXEC};
+	static const int whole_calls[] = {SCMP_SYS(ioctl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3)};
 	uint32_t self = (uint32_t)getpid();
 	int r;
 
@@ -114,6 +129,22 @@ static int add_conditions(scmp_filter_ctx filter)
 	for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
 		if ((r = deny_if(filter, SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, owners[i])))
 			return r;
+	/*
+	 * Flags belong to the open file, not to the descriptor: an engine that clears O_NONBLOCK of an eventfd it shares with
+	 * vgpu-device or vgpud, and fills its counter, would make their write wait. So nobody here changes these, or makes
+	 * another descriptor of them; an eventfd cannot be opened anew by its path, and no call that passes descriptors to a
+	 * process is left but to vgpu-device, which closes them.
+	 */
+	for (unsigned i = 0; i < sizeof(shared_events) / sizeof(shared_events[0]); i++) {
+		for (unsigned k = 0; k < sizeof(changes) / sizeof(changes[0]); k++)
+			if ((r = deny_pair(filter, SCMP_SYS(fcntl), shared_events[i], changes[k])))
+				return r;
+		for (unsigned k = 0; k < sizeof(whole_calls) / sizeof(whole_calls[0]); k++) {
+			r = deny_if(filter, whole_calls[k], 0, SCMP_CMP_EQ, shared_events[i]);
+			if (r && r != -EDOM)	/* not a call of this architecture */
+				return r;
+		}
+	}
 	for (unsigned i = 0; i < sizeof(new_namespaces) / sizeof(new_namespaces[0]); i++) {
 		const struct scmp_arg_cmp asked = {
 			.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = new_namespaces[i], .datum_b = new_namespaces[i]};
