@@ -46,8 +46,8 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
-E2E += tests/e2e/vm_launcher.sh
-SMOKE += tests/e2e/vm_launcher.sh
+E2E += $(addprefix tests/e2e/,vm_launcher.sh vm_smoke.sh vm_guest.sh vm_pair.sh vm_kills.sh vm_qemu.sh)
+SMOKE += tests/e2e/vm_launcher.sh tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
 VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
