@@ -55,7 +55,7 @@ hot_plug() {
 	VM=$!
 	STARTED_PIDS+=("$VM")
 	wait_for_line "$WORK/vm" '^ready' 120 || { cat "$WORK/vm"; return 1; }
-	socket=$(vgpu_field "$id" .sockets.vm)
+	socket=$(vgpu_field "$id" .sockets.vfio_user)
 	qmp "$WORK/qmp" '{"execute":"device_add","arguments":{"driver":"vfio-user-pci","id":"plugged","bus":"plug0","rombar":0,
 		"x-msg-timeout":60000,"socket":{"type":"unix","path":"'"$socket"'"}}}' || return 1
 	wait "$VM"
