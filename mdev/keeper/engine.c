@@ -226,6 +226,8 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 	if (engine->life != ENGINE_ALIVE)
 		return;
 	int status = process_reap(engine->pidfd);
+	/* By hand: after a rejoin the device holds the same file, so closing alone would leave it in the epoll set. */
+	keeper_unwatch(keeper, engine->pidfd);
 	close(engine->pidfd);
 	engine->pidfd = -1;
 	engine->life = ENGINE_DEAD;
