@@ -193,6 +193,7 @@ struct _cl_kernel {
 	uint32_t *argument_offset;	/* in the snapshot */
 	uint32_t *argument_room;	/* bytes kept for its value */
 	bool *argument_set;
+	struct _cl_mem **argument_mem;	/* as set, not held: the application keeps them until it has enqueued */
 };
 
 /* What the shim itself does when a record is over: a read's copy out of staging. */
@@ -258,6 +259,8 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 /* Builds the source on the device and waits for it. CL_SUCCESS with *ret_build, also of a build that failed. */
 cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
 void build_release(struct build *build);
+/* kernel.c */
+void kernel_release(struct _cl_kernel *kernel);
 /* program.c */
 void program_release(struct _cl_program *program);
 /* context.c, queue.c */
