@@ -151,6 +151,8 @@ static cl_int read_chunks(const struct transfer *transfer, uint8_t *destination,
 		error = event->status < 0 ? event->status : CL_SUCCESS;
 		done += piece.bytes;
 		piece.wait_count = 0;
+		if (!error && done == transfer->bytes)
+			error = queue_refusal(transfer->queue);
 		if (!error && done == transfer->bytes && ret_event)
 			*ret_event = event;
 		else
@@ -203,6 +205,9 @@ cl_int transfer_read(const struct transfer *transfer, void *destination, cl_even
 			return error;
 	}
 	if (source) {
+		error = transfer->blocking ? queue_refusal(transfer->queue) : CL_SUCCESS;
+		if (error)
+			return error;
 		memcpy(destination, source, transfer->bytes);
 		return command_done_here(transfer->queue, transfer->type, ret_event);
 	}

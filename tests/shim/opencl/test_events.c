@@ -233,6 +233,49 @@ static void what_waits_for_a_user_event_is_held_until_it_is_set(void **state)
 	world_end(&world);
 }
 
+static void CL_CALLBACK context_note(const char *text, const void *private_info, size_t bytes, void *data)
+{
+	(void)private_info;
+	(void)bytes;
+	assert_non_null(strstr(text, "-5"));
+	++*(int *)data;
+}
+
+static void a_refused_command_without_an_event_is_told(void **state)
+{
+	cl_command_queue queue;
+	struct world world;
+	int one = 1, told = 0;
+	cl_context context;
+	cl_int error;
+	cl_mem mem;
+
+	(void)state;
+	world_make(&world);
+	context = clCreateContext(NULL, 1, &device, context_note, &told, &error);
+	assert_cl(error);
+	queue = clCreateCommandQueueWithProperties(context, device, NULL, &error);
+	assert_cl(error);
+	mem = world_buffer(&world, 4, &one);
+	assert_cl(clFinish(world.queue));
+	SET(fail_kernels, 1);
+	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_int_equal(clFinish(world.queue), CL_OUT_OF_RESOURCES);
+	assert_cl(clFinish(world.queue));
+	assert_int_equal(clFinish(queue), CL_OUT_OF_RESOURCES);	/* nobody knows whose it was */
+	assert_int_equal(told, 1);
+	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_cl(clFlush(world.queue));
+	usleep(20000);
+	assert_int_equal(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL), CL_OUT_OF_RESOURCES);
+	SET(fail_kernels, 0);
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+	clReleaseCommandQueue(queue);
+	clReleaseContext(context);
+	clReleaseMemObject(mem);
+	world_end(&world);
+}
+
 /* What a held command uses lives until it has run, whatever the application lets go of (OpenCL 3.0 §5.2.1, §5.9.1). */
 static void a_held_command_keeps_what_it_uses(void **state)
 {
@@ -464,6 +507,7 @@ int main(void)
 		TEST(a_list_longer_than_the_wires_is_folded),
 		TEST(what_waits_for_a_user_event_is_held_until_it_is_set),
 		TEST(a_user_event_that_fails_fails_what_waits),
+		TEST(a_refused_command_without_an_event_is_told),
 		TEST(a_held_command_keeps_what_it_uses),
 		TEST(non_blocking_transfers_wait_for_a_user_event_elsewhere),
 		TEST(a_lost_device_answers_errors_and_a_new_context_works),
