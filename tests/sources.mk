@@ -55,10 +55,11 @@ E2E += tests/e2e/service.sh
 E2E += tests/e2e/service_stress.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
+E2E += tests/e2e/vm_guest.sh
 E2E += tests/e2e/vm_pair.sh
+E2E += tests/e2e/vm_kills.sh
+E2E += tests/e2e/vm_qemu.sh
 SMOKE += tests/e2e/vm_smoke.sh
-E2E += $(addprefix tests/e2e/,vm_launcher.sh vm_smoke.sh vm_guest.sh vm_pair.sh vm_kills.sh vm_qemu.sh)
-SMOKE += tests/e2e/vm_launcher.sh tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
 VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c

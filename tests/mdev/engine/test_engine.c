@@ -814,6 +814,12 @@ static void the_engine_has_nothing_of_its_starter(void **state)
 		if (bytes)
 			assert_non_null(memmem(environment, bytes, "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd", 44));
 	}
+	snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)h.pid);
+	ssize_t linked = readlink(path, line, sizeof(line) - 1);
+	if (linked > 0) {	/* as for environ */
+		line[linked] = 0;
+		assert_string_equal(line, "/dev/null");	/* a kernel's printf fills no log */
+	}
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)h.pid);
 	file = fopen(path, "r");
 	assert_non_null(file);
