@@ -111,4 +111,21 @@ exhausted() {
 		direct "$id" "$BUILD/tests/vgpu-guest-test" soak --seconds 1
 }
 check "a keeper without descriptors turns clients away, idles, and serves again" exhausted
+
+silent_clients() {
+	eventually 5 running && silent "$run/direct.sock" 3 && silent_vm "$run/vfio-user.sock" || return 1
+	eventually 5 eval '[ "$(vgpu_field "$id" .slots)" = 4 ]' || return 1
+	eventually 20 holds_nothing "$id" && grep -c 'has not begun to speak' "$WORK/vgpud.log"
+	local result=$?
+	silent_end
+	kill -9 "$SILENT_VM" 2>/dev/null
+	return $result
+}
+silent_vm() {
+	local first=$SILENT
+	silent "$1" 1
+	SILENT_VM=$SILENT
+	SILENT=$first
+}
+check "clients that connect and keep silent lose their slots" silent_clients
 e2e_end
