@@ -205,10 +205,11 @@ void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context)
 	(void)keeper;
 	if (context >= KEEPER_CONTEXT_MAX)
 		return;
+	/* DEAD: its DIED is on the way already. A second one could be taken for the death of the context's next engine. */
 	if (slot->engine[context].life == ENGINE_ALIVE)
 		process_kill(slot->engine[context].pidfd);
-	else
-		tell_died(slot, context, slot->engine[context].life == ENGINE_DEAD ? slot->engine[context].status : 0);
+	else if (slot->engine[context].life == ENGINE_NONE)
+		tell_died(slot, context, 0);
 }
 
 void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
@@ -219,6 +220,8 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 	if (engine->life != ENGINE_ALIVE)
 		return;
 	int status = process_reap(engine->pidfd);
+	/* By hand: a pidfd that a device gave back is open there as well, and would stay in our epoll set, ready for ever. */
+	keeper_unwatch(keeper, engine->pidfd);
 	close(engine->pidfd);
 	engine->pidfd = -1;
 	engine->life = ENGINE_DEAD;

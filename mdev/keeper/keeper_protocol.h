@@ -71,9 +71,9 @@ enum keeper_op {
 
 	/* device -> keeper */
 	KEEPER_STORE = 16,	/* store the attached descriptors under tags */
-	KEEPER_DROP = 17,	/* forget tags[0..tag_count) */
+	KEEPER_DROP = 17,	/* forget tags[0..tag_count). An engine's CHANNEL: its DIED has been acted on, not to be sent again */
 	KEEPER_ENGINE_START = 18, /* context: start its engine. Answered by STARTED or DIED; asking for a living one answers STARTED again */
-	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED (at once if there is none) */
+	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED (at once if there is none), once for each engine */
 	KEEPER_STRIKE = 20,	/* the guest misbehaved; text says how. The keeper counts and logs, naming vGPU and slot */
 	KEEPER_FINISHED = 21,	/* the connection has ended and the slot is clean: forget it */
 	KEEPER_REJOIN = 22,	/* to keeper.sock, by a device that lost its keeper: slot, value = its pid; then STORE for every
