@@ -70,7 +70,7 @@ define library_rule
 $(BUILD)/lib/$(1): $(call objs,$(1)) $($(1)_MAP) $(MAKEFILE_LIST)
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
-	$$(Q)$$(CC) $$(LDFLAGS_OWN) -shared -Wl,-soname,$(1) $(if $($(1)_MAP),-Wl$(comma)--version-script=$($(1)_MAP)) \
+	$$(Q)$$(CC) $$(LDFLAGS_OWN) -shared -Wl,-soname,$(1) -Wl,-z,nodelete $(if $($(1)_MAP),-Wl$(comma)--version-script=$($(1)_MAP)) \
 		-o $$@ $$(filter %.o,$$^) $$(call pkglibs,$(1)) -lpthread
 ALL_OBJS += $(call objs,$(1))
 endef

@@ -83,7 +83,7 @@ int instance_create(const struct vgpu_spec *spec, const struct instance_surround
 		snprintf(ret_why, 256, "out of memory");
 		return -ENOMEM;
 	}
-	*instance = (struct instance){.spec = spec, .around = surroundings, .owner = owner, .keeper_pidfd = -1,
+	*instance = (struct instance){.spec = spec, .around = surroundings, .owner = owner, .keeper_pidfd = -1, .lock_fd = -1,
 				      .state = INSTANCE_WAITING, .pause_us = INSTANCE_PAUSE_FIRST_US};
 	snprintf(instance->dir, sizeof(instance->dir), "%s/vgpu/%s", surroundings->runtime_dir, spec->uuid);
 	if (mkdir(instance->dir, 0711) && errno != EEXIST) {
@@ -114,6 +114,8 @@ void instance_destroy(struct instance *instance)
 		close(awaited->pidfd);
 		free(awaited);
 	}
+	if (instance->lock_fd >= 0)
+		close(instance->lock_fd);
 	free(instance);
 }
 

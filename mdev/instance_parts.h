@@ -51,6 +51,8 @@ struct instance {
 	struct engine *engines;
 	bool slot_open[KEEPER_SLOT_MAX];
 	struct awaited *awaited;
+	bool stop_asked;		/* the keeper connected to knows that it is to stop */
+	int lock_fd;			/* keeper.lock while it is ours, at the end of a stop; or -1 */
 };
 
 /* instance.c */

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of an instance: all its processes end, or are killed. */
+/*
+ * The end of an instance: all its processes end, or are killed.
+ *
+ * Theory of operation. Devices and their keeper start each other anew, so killing one after another never ends. First
+ * the keeper that serves is found, whoever started it, and asked to stop. Where none answers, keeper.lock tells: while it is ours no
+ * keeper serves and none can begin, and then whatever the folder's notes name is killed. Before the lock is given back
+ * config.json goes, so that a keeper which a device started a moment before its end finds nothing to serve.
+ */
 #include "mdev/instance_parts.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "mdev/child.h"
+#include "mdev/process_note.h"
 
 #define STOP_EVERY_US 3000u
 #define STOP_PATIENCE_US 3000000u	/* then SIGKILL */
@@ -43,29 +57,98 @@ static void awaited_look(struct instance *instance, bool kill_them)
 	}
 }
 
-static int on_stop_time(sd_event_source *source, uint64_t now_us, void *data)
+/* Every device and engine that the folder names and that lives. */
+static void await_noted(struct instance *instance)
 {
-	struct instance *instance = data;
-	bool is_late = instance_now_us() - instance->since_us > STOP_PATIENCE_US;
+	DIR *dir = opendir(instance->dir);
+	struct dirent *entry;
 
-	(void)source;
-	(void)now_us;
-	awaited_look(instance, is_late || !instance->keeper_pid);
-	/* One may have been started after the list was made; with the keeper gone no more are. */
-	if (!instance->awaited && !instance->keeper_pid) {
-		instance_devices(instance, await, instance);
-		awaited_look(instance, true);
+	while (dir && (entry = readdir(dir))) {
+		const char *end = strrchr(entry->d_name, '.');
+		pid_t pid = end && !strcmp(end, ".pid") ? process_note_read(instance->dir, entry->d_name) : 0;
+		if (pid)
+			await(pid, instance);
 	}
-	if (instance->awaited || instance->keeper_pid) {
-		instance_set_timer(instance, STOP_EVERY_US, on_stop_time);
-		return 0;
+	if (dir)
+		closedir(dir);
+}
+
+/* True once no keeper serves and none can begin: the lock is ours, or there is nothing that could be locked. */
+static bool no_keeper(struct instance *instance)
+{
+	char path[sizeof(instance->dir) + 16];
+
+	if (instance->lock_fd >= 0)
+		return true;
+	snprintf(path, sizeof(path), "%s/keeper.lock", instance->dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return false;
 	}
+	instance->lock_fd = fd;
+	return true;
+}
+
+/* The keeper that serves, if there is one, is asked once. */
+static void ask(struct instance *instance)
+{
+	if (!instance->client)
+		instance->stop_asked = false;
+	if (instance->stop_asked || (!instance->client && instance_connect(instance)))
+		return;
+	instance->stop_asked = true;
+	if (instance->keeper_pid)
+		await(instance->keeper_pid, instance);
+	if (!keeper_client_send(instance->client, KEEPER_STOP, NULL))
+		return;
+	keeper_client_close(instance->client);
+	instance->client = NULL;
+}
+
+static void finish(struct instance *instance)
+{
+	char path[sizeof(instance->dir) + 16];
+
 	instance_set_timer(instance, 0, NULL);
 	while (instance->engines)
 		instance_engine_gone(instance->engines);
 	leases_remove(instance->around->leases, instance->lease);
 	instance->lease = NULL;
+	snprintf(path, sizeof(path), "%s/config.json", instance->dir);
+	unlink(path);
+	if (instance->lock_fd >= 0)
+		close(instance->lock_fd);
+	instance->lock_fd = -1;
 	instance_enter_state(instance, INSTANCE_GONE, "");
+}
+
+static int on_stop_time(sd_event_source *source, uint64_t now_us, void *data)
+{
+	struct instance *instance = data;
+	bool is_late = instance_now_us() - instance->since_us > STOP_PATIENCE_US, is_alone = false;
+
+	(void)source;
+	(void)now_us;
+	if (instance->lock_fd < 0)
+		ask(instance);
+	/* One that was started and does not answer yet has the lock, or is about to find it taken. */
+	if (!instance->client && no_keeper(instance)) {
+		is_alone = true;
+		if (!instance->awaited)
+			await_noted(instance);
+	} else if (is_late && instance->keeper_pid) {
+		await(instance->keeper_pid, instance);
+	}
+	awaited_look(instance, is_late || is_alone);
+	if (is_alone && !instance->awaited)
+		finish(instance);
+	else
+		instance_set_timer(instance, STOP_EVERY_US, on_stop_time);
 	return 0;
 }
 
@@ -73,17 +156,11 @@ void instance_stop(struct instance *instance)
 {
 	if (instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_GONE)
 		return;
-	instance_set_timer(instance, 0, NULL);
-	if (!instance->client && instance->keeper_pid)
-		instance_connect(instance);
-	if (instance->keeper_pid)
-		await(instance->keeper_pid, instance);
 	instance_devices(instance, await, instance);
 	for (const struct engine *engine = instance->engines; engine; engine = engine->next)
 		await(engine->pid, instance);
-	if (!instance->client || keeper_client_send(instance->client, KEEPER_STOP, NULL))
-		awaited_look(instance, true);	/* nobody there who could end them in order */
 	instance->since_us = instance_now_us();
+	instance->stop_asked = false;
 	instance_enter_state(instance, INSTANCE_STOPPING, "");
 	instance_set_timer(instance, 0, on_stop_time);
 }

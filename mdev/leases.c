@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,12 +121,24 @@ static void drain(int fd)
 	(void)got;	/* empty: another event took it */
 }
 
+/*
+ * The want eventfd is shared with engines, which run guest code and could clear O_NONBLOCK and be quicker to read: a plain
+ * read would then wait for them, with the lock held. RWF_NOWAIT is this call's own.
+ */
+static void drain_shared(int fd)
+{
+	uint64_t count;
+	struct iovec into = {.iov_base = &count, .iov_len = sizeof(count)};
+	ssize_t got = preadv2(fd, &into, 1, -1, RWF_NOWAIT);
+	(void)got;	/* as above */
+}
+
 static void handle_locked(struct leases *leases, uint64_t id)
 {
 	for (struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next) {
 		if (vgpu->id != id)
 			continue;
-		drain(vgpu->want_fd);
+		drain_shared(vgpu->want_fd);
 		run_locked(vgpu->queue);
 		return;
 	}

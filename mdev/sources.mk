@@ -4,7 +4,8 @@ SERVICE_SRCS := \
 	mdev/api/api.c mdev/api/handlers.c mdev/api/route.c \
 	mdev/child.c mdev/daemon_options.c mdev/event_log.c mdev/folder.c \
 	mdev/gpu/capset.c mdev/gpu/mediated.c mdev/gpu/probe.c \
-	mdev/instance.c mdev/instance_engines.c mdev/instance_keeper.c mdev/instance_stop.c mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/leases.c mdev/log/log.c \
+	mdev/instance.c mdev/instance_engines.c mdev/instance_keeper.c mdev/instance_stop.c \
+	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/leases.c mdev/log/log.c \
 	mdev/process_note.c mdev/profile.c mdev/quantity.c mdev/refusal.c \
 	mdev/service.c mdev/service_profiles.c mdev/service_vgpus.c \
 	mdev/store/store.c mdev/vgpu_spec.c \
@@ -15,8 +16,8 @@ vgpud_SRCS := mdev/vgpud.c $(SERVICE_SRCS)
 vgpud_PKGS := libmicrohttpd jansson libsystemd
 
 PROGRAMS += vgpu-keeper
-vgpu-keeper_SRCS := mdev/keeper/main.c mdev/keeper/config.c mdev/keeper/process.c mdev/process_note.c mdev/keeper/store.c \
-	mdev/keeper/slot.c mdev/keeper/engine.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
+vgpu-keeper_SRCS := mdev/keeper/main.c mdev/keeper/config.c mdev/keeper/process.c mdev/keeper/program.c mdev/process_note.c \
+	mdev/keeper/store.c mdev/keeper/slot.c mdev/keeper/engine.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
 	mdev/ipc/seqpacket.c mdev/log/log.c
 vgpu-keeper_PKGS := jansson
 
@@ -24,6 +25,6 @@ vgpu-keeper_PKGS := jansson
 PROGRAMS += vgpu-compute
 vgpu-compute_SRCS := $(addprefix mdev/engine/compute/,main.c engine_config.c environment.c jail.c jail_namespaces.c \
 	jail_landlock.c jail_seccomp.c device.c \
-	blobs.c parse.c objects.c build.c execute.c complete.c complete_strategy.c ring.c channel.c probe.c) \
+	blobs.c parse.c objects.c build.c execute.c complete.c complete_strategy.c ring.c channel.c probe.c sanitizer.c) \
 	mdev/ipc/seqpacket.c mdev/log/log.c scheduler/lease.c
 vgpu-compute_PKGS := OpenCL jansson libseccomp

@@ -330,19 +330,25 @@ void ring_commit(struct ring *ring)
 void ring_flush(struct ring *ring)
 {
 	const struct wire_submit doorbell = { .op = WIRE_SUBMIT_DOORBELL, .version = WIRE_VERSION };
-	uint32_t tail, head, belled;
+	uint32_t tail, head;
+	uint64_t belled;
 
 	if (__atomic_load_n(&ring->lost, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&ring->engine->engine_state, __ATOMIC_ACQUIRE) != WIRE_ENGINE_SLEEPING)
+	if (__atomic_load_n(&ring->engine->engine_state, __ATOMIC_ACQUIRE) != WIRE_ENGINE_SLEEPING) {
+		/* Forgotten here, it cannot be taken for an unanswered one when the counts have wrapped around. */
+		if (__atomic_load_n(&ring->belled, __ATOMIC_RELAXED))
+			__atomic_store_n(&ring->belled, 0, __ATOMIC_RELAXED);
 		return;
+	}
 	tail = __atomic_load_n(&ring->shim->tail, __ATOMIC_RELAXED);
 	head = __atomic_load_n(&ring->engine->head, __ATOMIC_ACQUIRE);
-	belled = __atomic_load_n(&ring->belled_tail, __ATOMIC_RELAXED);
-	if (tail == head || (int32_t)(belled - head) > 0)
+	belled = __atomic_load_n(&ring->belled, __ATOMIC_RELAXED);
+	/* An unanswered one is for a tail within the ring ahead of head. */
+	if (tail == head || (belled && (uint32_t)belled - head - 1 < WIRE_RING_BYTES))
 		return;
-	__atomic_store_n(&ring->belled_tail, tail, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->belled, RING_BELLED | tail, __ATOMIC_RELAXED);
 	if (ring->transport->ops->submit(ring->transport, &doorbell) < 0)
 		ring_set_lost(ring);
 }

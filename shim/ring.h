@@ -31,6 +31,8 @@ struct ring_completion {
 	uint64_t queued_ns, submit_ns, start_ns, end_ns;
 };
 
+#define RING_BELLED (1ull << 32)
+
 struct ring_wait;
 struct ring {
 	/* Read by all, written at creation. */
@@ -43,7 +45,7 @@ struct ring {
 	bool may_spin;			/* false with one processor: spinning would only delay the engine */
 
 	uint32_t lost;			/* atomic, ours: also set where the blob may no longer be read */
-	uint32_t belled_tail;		/* atomic: tail of the last doorbell */
+	uint64_t belled;		/* atomic: RING_BELLED | tail of a doorbell not known to be answered; 0: none */
 	int64_t clock_offset_ns;	/* atomic: least seen (our clock - device clock), INT64_MAX unknown */
 
 	pthread_mutex_t lock;		/* guards what follows, up to the waits */
@@ -125,5 +127,7 @@ int ring_wait_queue(struct ring *ring, uint32_t queue, uint64_t sequence, uint32
 /* For ring.c: creation and end of the part in ring_wait.c. */
 void ring_waits_init(struct ring *ring);
 void ring_waits_finish(struct ring *ring);
+/* Ends the waiter thread: no notify is called any more. Before what they use goes. */
+void ring_waits_stop(struct ring *ring);
 void ring_waits_wake_all(struct ring *ring);
 #endif

@@ -306,14 +306,23 @@ void ring_waits_wake_all(struct ring *ring)
 	pthread_mutex_unlock(&ring->wait_lock);
 }
 
-void ring_waits_finish(struct ring *ring)
+void ring_waits_stop(struct ring *ring)
 {
+	bool started;
+
 	pthread_mutex_lock(&ring->wait_lock);
 	ring->stop = true;
+	started = ring->thread_started;
+	ring->thread_started = false;
 	pthread_cond_broadcast(&ring->wait_kick);
 	pthread_mutex_unlock(&ring->wait_lock);
-	if (ring->thread_started)
+	if (started)
 		pthread_join(ring->thread, NULL);
+}
+
+void ring_waits_finish(struct ring *ring)
+{
+	ring_waits_stop(ring);
 	pthread_cond_destroy(&ring->wait_kick);
 	pthread_mutex_destroy(&ring->wait_lock);
 }

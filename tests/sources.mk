@@ -50,7 +50,9 @@ E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/direct_kills.sh
+E2E += tests/e2e/direct_hostile.sh
 E2E += tests/e2e/service.sh
+E2E += tests/e2e/service_stress.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_pair.sh
@@ -69,6 +71,10 @@ TESTS += test_engine
 test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engine.c \
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
+
+TESTS += test_jail_seccomp
+test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/compute/jail_seccomp.c
+test_jail_seccomp_PKGS := cmocka libseccomp
 
 TESTS += test_parse
 test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
@@ -103,3 +109,10 @@ test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
 FUZZERS += fuzz_api_request
 fuzz_api_request_SRCS := tests/fuzz/fuzz_api_request.c $(SERVICE_SRCS)
 fuzz_api_request_PKGS := libmicrohttpd jansson libsystemd
+TESTS += test_virtio_gpu_isolation
+test_virtio_gpu_isolation_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_isolation.c
+test_virtio_gpu_isolation_PKGS := cmocka
+TEST_PROGRAMS += jail_breaker
+jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/log/log.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
+jail_breaker_PKGS := libseccomp

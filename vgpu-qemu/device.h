@@ -15,16 +15,6 @@
 #include "vgpu-qemu/virtio_gpu/virtio_gpu.h"
 #include "vgpu-qemu/virtio_pci.h"
 
-/* How vgpu-device ends. The keeper starts it again after any other status or a signal. */
-enum device_exit {
-	DEVICE_EXIT_FINISHED = 0,	/* the connection has ended and the slot is clean (KEEPER_FINISHED was sent) */
-	DEVICE_EXIT_USAGE = 2,		/* arguments or config.json are wrong */
-	DEVICE_EXIT_KEEPER = 3,		/* descriptors were missing or not given in time */
-	DEVICE_EXIT_STATE_NEWER = 4,	/* the state page is of a newer build: start that one again */
-	DEVICE_EXIT_STATE_DAMAGED = 5,	/* the state page makes no sense: this connection cannot be saved */
-	DEVICE_EXIT_FAILED = 6,		/* out of memory or the like: try again */
-};
-
 /* From the command line and config.json. */
 struct device_options {
 	const char *dir;

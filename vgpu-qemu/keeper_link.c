@@ -507,6 +507,15 @@ static void engine_died(struct keeper_link *link, const struct keeper_message *m
 	for (uint32_t kind = KEEPER_FD_ENGINE_CHANNEL; kind <= KEEPER_FD_ENGINE_PIDFD; kind++)
 		table_remove(link, KEEPER_TAG(kind, message->context));
 	link->wiring.engine_died(link->wiring.data, message->context, message->value);
+	/*
+	 * Known, and acted on: the keeper is told so, or it would tell it to the next device process again, which might have
+	 * given the context slot to somebody else by then. It has to be in the socket before this process serves its guest
+	 * again; a START that follows comes after it.
+	 */
+	if (link->state != LINK_LOST && engine->wish != WISH_START) {
+		drop_note(link, KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, message->context));
+		flush(link, true);
+	}
 }
 
 /* Peeks, acts, consumes. 0: one was handled. 1: GIVEN. -EAGAIN: none there. -EPIPE: the keeper is gone. */

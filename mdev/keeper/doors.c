@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The three sockets a keeper listens on: QEMU's, direct clients', and its peers' (vgpud, devices that rejoin). */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,11 +65,50 @@ void doors_close(struct keeper *keeper)
 	}
 }
 
-static int accept_from(int door, char peer[64])
+void doors_reserve(struct keeper *keeper)
+{
+	if (keeper->reserve_fd < 0)
+		keeper->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Without a free descriptor a client in the backlog can be neither taken nor refused, and its door would be
+ * ready for ever: the one in reserve takes it for as long as it takes to close it.
+ */
+static void turn_away(struct keeper *keeper, int door)
+{
+	uint64_t now_ns = keeper_now_ns();
+
+	if (now_ns - keeper->exhausted_said_ns > 1000000000ull) {
+		log_error("clients of vGPU %s are turned away: no descriptor is left; end connections, or raise the hard limit of vgpud "
+			  "(LimitNOFILE=)", keeper->config.name);
+		keeper->exhausted_said_ns = now_ns;
+	}
+	if (keeper->reserve_fd >= 0)
+		close(keeper->reserve_fd);
+	keeper->reserve_fd = -1;
+	int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if (errno != EAGAIN)
+		poll(NULL, 0, 10);	/* the whole system is out of them: not in a tight loop */
+	doors_reserve(keeper);
+}
+
+static int accept_one(struct keeper *keeper, int door)
+{
+	int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		turn_away(keeper, door);
+	return fd;
+}
+
+static int accept_from(struct keeper *keeper, int door, char peer[64])
 {
 	struct ucred credentials = {0};
 	socklen_t bytes = sizeof(credentials);
-	int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept_one(keeper, door);
 
 	if (fd < 0)
 		return -1;
@@ -79,7 +120,7 @@ static int accept_from(int door, char peer[64])
 void doors_accept_vm(struct keeper *keeper)
 {
 	char peer[64];
-	int fd = accept_from(keeper->vm_door, peer);
+	int fd = accept_from(keeper, keeper->vm_door, peer);
 
 	if (fd < 0)
 		return;
@@ -95,7 +136,7 @@ void doors_accept_vm(struct keeper *keeper)
 void doors_accept_direct(struct keeper *keeper)
 {
 	char peer[64];
-	int fd = accept_from(keeper->direct_door, peer);
+	int fd = accept_from(keeper, keeper->direct_door, peer);
 
 	if (fd < 0)
 		return;
@@ -114,7 +155,7 @@ void doors_accept_peer(struct keeper *keeper)
 {
 	struct ucred credentials = {.uid = (uid_t)-1};
 	socklen_t bytes = sizeof(credentials);
-	int fd = accept4(keeper->peer_door, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept_one(keeper, keeper->peer_door);
 
 	if (fd < 0)
 		return;

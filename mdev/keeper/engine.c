@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mdev/engine/engine_protocol.h"
@@ -102,7 +103,8 @@ static int make_fds(const struct keeper *keeper, const struct slot *slot, struct
 	fds.ours[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fds.ours[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fds.ours[3] = memfd_create("vgpu-lease-status", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
+	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || fchmod(fds.ours[3], 0600) ||
+	    ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
 	    fcntl(fds.ours[3], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		error = -errno;
 		goto out_close;
@@ -206,10 +208,14 @@ void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context)
 	(void)keeper;
 	if (context >= KEEPER_CONTEXT_MAX)
 		return;
+	/*
+	 * Of a death every device process has been told by the time it asks: when it happened, or when the process began.
+	 * Told again, the second word could meet the engine of another context, which got the slot after the first.
+	 */
 	if (slot->engine[context].life == ENGINE_ALIVE)
 		process_kill(slot->engine[context].pidfd);
-	else
-		tell_died(slot, context, slot->engine[context].life == ENGINE_DEAD ? slot->engine[context].status : 0);
+	else if (slot->engine[context].life == ENGINE_NONE)
+		tell_died(slot, context, 0);
 }
 
 void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)

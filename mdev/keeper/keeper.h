@@ -72,6 +72,8 @@ struct keeper {
 	int lock_fd;
 	int timer_fd;
 	int vm_door, direct_door, peer_door;
+	int reserve_fd;			/* given up for a moment to turn a client away when there is no descriptor left */
+	uint64_t exhausted_said_ns;
 	int vgpu_page_fd;
 	struct vgpu_page *page;
 	int grant_fd;		/* read-write */
@@ -112,6 +114,15 @@ void slot_close_if_over(struct keeper *keeper, struct slot *slot);
 void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_message *message, const char *text,
 	       int *fds, unsigned fd_count);
 
+/* program.c */
+/* Takes up what a former keeper was told to start device processes from. */
+void program_load(struct keeper *keeper);
+void program_forget(const struct keeper *keeper);
+/* -EINVAL: not the absolute path of a program. */
+int program_replace(struct keeper *keeper, const char *program);
+/* To the program before the last replacement; false if there is none. why completes a sentence about the current one. */
+bool program_fall_back(struct keeper *keeper, const char *why);
+
 /* engine.c */
 void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context);
 void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context);
@@ -123,6 +134,7 @@ void engine_kill_orphans(struct keeper *keeper);
 void engine_tell_device(struct keeper *keeper, struct slot *slot);
 
 /* doors.c */
+void doors_reserve(struct keeper *keeper);
 int doors_open_peers(struct keeper *keeper);
 int doors_open_clients(struct keeper *keeper);
 void doors_close(struct keeper *keeper);

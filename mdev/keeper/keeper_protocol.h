@@ -57,6 +57,7 @@ enum keeper_tag_kind {
 	KEEPER_FD_ENGINE_COMPLETION = 34, /* eventfd, engine -> device */
 	KEEPER_FD_ENGINE_STATUS = 35,	/* memfd of the engine's lease status page; keeper <-> vgpud, and in REJOIN */
 	KEEPER_FD_ENGINE_PIDFD = 36,	/* in REJOIN only */
+	KEEPER_FD_ENGINE_LISTENER = 37,	/* seccomp listener of the engine's mappings; stored and dropped by the device */
 };
 
 enum keeper_op {
@@ -67,13 +68,15 @@ enum keeper_op {
 	KEEPER_GIVEN = 3,	/* all descriptors have been given: begin, or take over */
 	KEEPER_ENGINE_STARTED = 4, /* context: its CHANNEL, DOORBELL, COMPLETION are attached (tags as in GIVE); value = pid */
 	KEEPER_ENGINE_DIED = 5,	/* context; value = wait status, or negative errno if it could not be started. Sent once it is dead
-				 * and reaped: from here on it touches no memory. Sent again after a takeover of the device */
+				 * and reaped: from here on it touches no memory. Sent again to every later device process, until the
+				 * context's ENGINE_CHANNEL is dropped: that says it has been acted on */
 
 	/* device -> keeper */
 	KEEPER_STORE = 16,	/* store the attached descriptors under tags */
 	KEEPER_DROP = 17,	/* forget tags[0..tag_count) */
 	KEEPER_ENGINE_START = 18, /* context: start its engine. Answered by STARTED or DIED; asking for a living one answers STARTED again */
-	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED (at once if there is none) */
+	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED: at once if there is none, and not again if that has been
+				 * said */
 	KEEPER_STRIKE = 20,	/* the guest misbehaved; text says how. The keeper counts and logs, naming vGPU and slot */
 	KEEPER_FINISHED = 21,	/* the connection has ended and the slot is clean: forget it */
 	KEEPER_REJOIN = 22,	/* to keeper.sock, by a device that lost its keeper: slot, value = its pid; then STORE for every
@@ -94,6 +97,17 @@ enum keeper_op {
 	KEEPER_SLOT = 52,	/* slot, value = 1 opened, 0 closed; text: peer ("pid 123 uid 0") */
 	KEEPER_EVENT = 53,	/* text: something for the event log; value = strikes so far for a STRIKE */
 	KEEPER_MANAGED = 54,
+};
+
+/* How vgpu-device ends, and what the keeper does then. After any other status or a signal it starts the device again. */
+enum device_exit {
+	DEVICE_EXIT_FINISHED = 0,	/* the connection has ended and the slot is clean (KEEPER_FINISHED was sent) */
+	DEVICE_EXIT_USAGE = 2,		/* arguments or config.json are wrong */
+	DEVICE_EXIT_KEEPER = 3,		/* descriptors were missing or not given in time */
+	DEVICE_EXIT_STATE_NEWER = 4,	/* the state page is of a newer build: the program before the last REPLACE_DEVICE, else
+					 * the connection is given up */
+	DEVICE_EXIT_STATE_DAMAGED = 5,	/* the state page makes no sense: the connection is given up */
+	DEVICE_EXIT_FAILED = 6,		/* out of memory or the like: try again */
 };
 
 #define KEEPER_TAGS_PER_MESSAGE 16

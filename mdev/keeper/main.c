@@ -19,7 +19,9 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@
 #include "scheduler/lease.h"
 
 #define REJOIN_PATIENCE_NS 5000000000ull
+#define DESCRIPTORS_LEAST 512u
 
 uint64_t keeper_now_ns(void)
 {
@@ -60,7 +63,7 @@ static int make_page(const char *name, size_t bytes)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || ftruncate(fd, (off_t)bytes) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+	if (fd < 0 || fchmod(fd, 0600) || ftruncate(fd, (off_t)bytes) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
 	return fd;
 }
@@ -196,7 +199,29 @@ static void run(struct keeper *keeper)
 		for (int i = 1; i < count; i++)
 			handle(keeper, events[i].data.u64);
 	}
+	program_forget(keeper);
 	doors_close(keeper);
+}
+
+/*
+ * The same for a keeper that vgpud started and one that a device did, which has these already: what it starts
+ * must not depend on who started it. Engines need no privilege that a program could give them by being executed.
+ */
+static void set_limits(void)
+{
+	struct rlimit core = {0, 0}, files;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		log_warning("no_new_privs is not available: %s", strerror(errno));
+	setrlimit(RLIMIT_CORE, &core);	/* it would hold what guests hold */
+	/* Every descriptor of every slot is here. */
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max < DESCRIPTORS_LEAST)
+		log_warning("this process may have %llu descriptors only, %u are needed for one connection and its engines: raise the "
+			    "hard limit of vgpud (LimitNOFILE=)", (unsigned long long)files.rlim_max, DESCRIPTORS_LEAST);
 }
 
 static int take_lock(struct keeper *keeper)
@@ -221,6 +246,9 @@ static int start(struct keeper *keeper)
 		return error;
 	}
 	log_init("vgpu-keeper", keeper->config.name);
+	program_load(keeper);
+	set_limits();
+	doors_reserve(keeper);
 	keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	keeper->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	sigemptyset(&signals);
@@ -257,7 +285,7 @@ int main(int argc, char **argv)
 	if (!keeper)
 		return 1;
 	keeper->manager = keeper->vm_door = keeper->direct_door = keeper->peer_door = -1;
-	keeper->vgpu_page_fd = keeper->grant_fd = keeper->want_fd = keeper->lock_fd = -1;
+	keeper->vgpu_page_fd = keeper->grant_fd = keeper->want_fd = keeper->lock_fd = keeper->reserve_fd = -1;
 	for (unsigned i = 0; i < KEEPER_PEERS_MAX; i++)
 		keeper->peer[i] = -1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpud's connection: what it is told, what it may ask. It may vanish and come back at any time. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,18 +119,12 @@ void manager_opened(struct keeper *keeper)
 
 static void replace_devices(struct keeper *keeper, const char *program)
 {
-	char *copy = strdup(program);
-
-	if (!copy || copy[0] != '/' || access(copy, X_OK)) {
+	if (program_replace(keeper, program)) {
 		log_error("cannot replace the device processes: %s is not the absolute path of a program", program);
 		manager_event(keeper, 0, "replace-device refused: not the absolute path of a program");
-		free(copy);
 		return;
 	}
-	free(keeper->former_device_program);
-	keeper->former_device_program = keeper->config.device_program;
-	keeper->config.device_program = copy;
-	log_info("device processes are replaced by %s", copy);
+	log_info("device processes are replaced by %s", program);
 	for (uint32_t index = 0; index < KEEPER_SLOT_MAX; index++)
 		if (keeper->slot[index])
 			slot_replace_device(keeper, keeper->slot[index]);
@@ -143,6 +138,11 @@ void manager_message(struct keeper *keeper)
 	} in;
 	int fds[SEQPACKET_FDS_MAX];
 	unsigned fd_count;
+	struct pollfd ready = {.fd = keeper->manager, .events = POLLIN};
+
+	/* The event may be of a connection that another has replaced since: its socket must not be waited for. */
+	if (poll(&ready, 1, 0) <= 0)
+		return;
 	ssize_t got = seqpacket_receive(keeper->manager, &in, sizeof(in) - 1, false, fds, &fd_count);
 
 	for (unsigned i = 0; i < fd_count; i++)

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,11 +15,14 @@
 #define P_PIDFD 3
 #endif
 
+#define CHILD_DESCRIPTORS 1024u	/* soft limit */
+
 /* Between fork and exec: only async-signal-safe calls. */
 static void __attribute__((noreturn)) become(const struct process_spec *spec)
 {
 	int high[PROCESS_FDS_MAX];
 	const int base = 64;	/* above every target, so that no dup2 overwrites a source */
+	struct rlimit files;
 	sigset_t none;
 
 	for (unsigned i = 0; i < spec->fd_count; i++) {
@@ -35,6 +39,11 @@ static void __attribute__((noreturn)) become(const struct process_spec *spec)
 	if (syscall(SYS_close_range, 3 + spec->fd_count, ~0u, 0))
 		for (int fd = 3 + (int)spec->fd_count; fd < 4096; fd++)
 			close(fd);
+	/* Not the keeper's own: select(2) in some library of an engine ends at 1024, and closing loops take their time. */
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur > CHILD_DESCRIPTORS) {
+		files.rlim_cur = CHILD_DESCRIPTORS;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,7 +43,8 @@ static int make_memory(const char *name, uint64_t bytes, unsigned seals)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) || (seals && fcntl(fd, F_ADD_SEALS, seals))) {
+	/* A memfd is born open to everybody who finds it under /proc: no engine is to open it a second time. */
+	if (fchmod(fd, 0600) || ftruncate(fd, (off_t)bytes) || (seals && fcntl(fd, F_ADD_SEALS, seals))) {
 		int error = -errno;
 		close(fd);
 		return error;
@@ -139,15 +141,20 @@ struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid
 	struct slot *slot = keeper->slot[index];
 
 	if (!slot)
-		slot = keeper->slot[index] = slot_new(index);
+		slot = slot_new(index);
 	if (!slot)
 		return NULL;
 	if (slot->device_pidfd < 0) {
 		slot->device_pidfd = pidfd_open(device_pid, 0);
-		if (slot->device_pidfd < 0)
+		if (slot->device_pidfd < 0) {
+			/* Dead already. A slot that is empty would stand in the next client's way for ever. */
+			if (!keeper->slot[index])
+				free(slot);
 			return NULL;
+		}
 		keeper_watch(keeper, slot->device_pidfd, KEEPER_EVENT_DATA(EVENT_DEVICE_EXIT, index, 0));
 	}
+	keeper->slot[index] = slot;
 	if (slot->device_socket >= 0)
 		close(slot->device_socket);
 	slot->device_pid = device_pid;
@@ -334,16 +341,24 @@ static bool lived_too_short(struct slot *slot)
 	return slot->quick_deaths > QUICK_DEATHS_MAX;
 }
 
-/* A program given by REPLACE_DEVICE that cannot live here must not cost a guest its device. */
-static void fall_back(struct keeper *keeper, const struct slot *slot)
+/* What its end says about the program. True: there is no use in starting another. */
+static bool is_hopeless(struct keeper *keeper, const struct slot *slot, int status)
 {
-	if (!keeper->former_device_program || slot->quick_deaths < 3)
-		return;
-	log_error("%s died %u times at its start: going back to %s", keeper->config.device_program, slot->quick_deaths,
-		  keeper->former_device_program);
-	free(keeper->config.device_program);
-	keeper->config.device_program = keeper->former_device_program;
-	keeper->former_device_program = NULL;
+	int code = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	if (code == DEVICE_EXIT_STATE_DAMAGED) {
+		log_error("slot %u: its state page is damaged: the connection cannot be saved", slot->index);
+		return true;
+	}
+	if (code == DEVICE_EXIT_STATE_NEWER && !program_fall_back(keeper, "is older than the state it was to take over")) {
+		log_error("slot %u: its state is of a newer build than %s, and no other program is known: the connection cannot be "
+			  "saved", slot->index, keeper->config.device_program);
+		return true;
+	}
+	/* A program given by REPLACE_DEVICE that cannot live here must not cost a guest its device. */
+	if (code != DEVICE_EXIT_STATE_NEWER && slot->quick_deaths >= 3)
+		program_fall_back(keeper, "died again and again at its start");
+	return false;
 }
 
 void slot_device_exited(struct keeper *keeper, struct slot *slot)
@@ -385,7 +400,10 @@ void slot_device_exited(struct keeper *keeper, struct slot *slot)
 		slot_end(keeper, slot);
 		return;
 	}
-	fall_back(keeper, slot);
+	if (is_hopeless(keeper, slot, status)) {
+		slot_end(keeper, slot);
+		return;
+	}
 	int error = slot_start_device(keeper, slot);
 	if (error) {
 		log_error("slot %u: device process %d %s and no other can be started: %s", slot->index, (int)pid, how,

@@ -7,7 +7,7 @@
 
 #include "mdev/keeper/keeper_protocol.h"
 
-/* Fixed ones, 128 guest RAM sections, vectors, a request's descriptors, four per engine. */
+/* Fixed ones, 128 guest RAM sections, vectors, a request's descriptors, five per engine. */
 #define STORE_CAPACITY 640u
 
 struct store {

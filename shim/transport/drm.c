@@ -5,7 +5,7 @@
  * What the guest kernel hides: a refused CREATE_BLOB or SUBMIT_3D succeeds here. A blob that the host refused shows when it is
  * mapped; a refused submission shows on the ring, or not at all. A blob's host memory and address space come free only
  * after the host's engines have let go, some time after GEM_CLOSE; so an allocation refused shortly after one was
- * dropped is tried again a few times.
+ * dropped is tried again a few times. What alone would exceed the VRAM is not even tried: the kernel would complain in its log.
  */
 #include "shim/transport/drm.h"
 
@@ -34,6 +34,7 @@ struct drm {
 	int fd;
 	struct fork_guard guard;
 	_Atomic int64_t last_drop_ns;	/* CLOCK_MONOTONIC, 0 never */
+	_Atomic uint64_t memory_bytes;	/* of its blobs that count against VRAM */
 };
 
 static struct drm *drm_of(struct transport *transport)
@@ -240,6 +241,24 @@ close_gem:
 	return err;
 }
 
+static bool memory_reserve(struct drm *drm, uint64_t blob_id, size_t bytes)
+{
+	if (WIRE_BLOB_KIND(blob_id) != WIRE_BLOB_KIND_MEMORY)
+		return true;
+	if (bytes <= drm->base.capset->vram_bytes &&
+	    atomic_fetch_add(&drm->memory_bytes, bytes) <= drm->base.capset->vram_bytes - bytes)
+		return true;
+	if (bytes <= drm->base.capset->vram_bytes)
+		atomic_fetch_sub(&drm->memory_bytes, bytes);
+	return false;
+}
+
+static void memory_give(struct drm *drm, uint64_t blob_id, size_t bytes)
+{
+	if (WIRE_BLOB_KIND(blob_id) == WIRE_BLOB_KIND_MEMORY)
+		atomic_fetch_sub(&drm->memory_bytes, bytes);
+}
+
 static int drm_blob_create(struct transport *transport, uint64_t blob_id, size_t bytes, struct transport_blob *ret_blob)
 {
 	struct drm *drm = drm_of(transport);
@@ -249,15 +268,22 @@ static int drm_blob_create(struct transport *transport, uint64_t blob_id, size_t
 	if (!bytes || bytes > SIZE_MAX - 4095)
 		return -EINVAL;
 	bytes = (bytes + 4095) & ~(size_t)4095;
+	if (!memory_reserve(drm, blob_id, bytes))
+		return -ENOMEM;
 	for (int tries = 0;; tries++) {
-		if (fork_guard_in_child(&drm->guard))
+		if (fork_guard_in_child(&drm->guard)) {
+			memory_give(drm, blob_id, bytes);
 			return -ENODEV;
+		}
 		err = blob_create_once(drm, blob_id, bytes, ret_blob);
 		if (err == -EINTR)
 			continue;
 		int64_t dropped_ns = atomic_load_explicit(&drm->last_drop_ns, memory_order_relaxed);
-		if (err != -ENOMEM || tries >= RETRY_MAX || !dropped_ns || now_ns() - dropped_ns > RELEASE_WINDOW_NS)
+		if (err != -ENOMEM || tries >= RETRY_MAX || !dropped_ns || now_ns() - dropped_ns > RELEASE_WINDOW_NS) {
+			if (err)
+				memory_give(drm, blob_id, bytes);
 			return err;
+		}
 		struct timespec pause = {.tv_nsec = pause_ns};
 		nanosleep(&pause, NULL);
 		pause_ns *= 4;
@@ -272,6 +298,7 @@ static void drm_blob_destroy(struct transport *transport, struct transport_blob 
 		return;		/* neither mapped nor ours here */
 	munmap(blob->address, blob->bytes);
 	gem_close(drm, blob->handle);
+	memory_give(drm, blob->blob_id, blob->bytes);
 	atomic_store_explicit(&drm->last_drop_ns, now_ns(), memory_order_relaxed);
 	blob->address = NULL;
 }

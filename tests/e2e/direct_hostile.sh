@@ -62,7 +62,8 @@ within_bound() {
 	local peak
 	peak=$(cat "$WORK/peak" 2>/dev/null || echo 0)
 	echo "at most $((peak >> 20)) MiB of $((bound >> 20)) MiB were seen"
-	[ "$peak" -le "$bound" ]
+	# Nothing at all would mean that nobody looked.
+	[ "$peak" -gt 0 ] && [ "$peak" -le "$bound" ]
 }
 paid_for() { # what there is more than the ledger says is no more than the slack
 	local have owed

@@ -10,7 +10,7 @@ profile=$(vgpu_field "$id" .profile)
 vram=$(vgpu_field "$id" .vram_bytes)
 
 clinfo_shows() {
-	direct "$id" clinfo >"$WORK/clinfo" || return 1
+	direct "$id" foreign clinfo >"$WORK/clinfo" || return 1
 	grep -E "Device Name.*$profile" "$WORK/clinfo" && grep -E "Global memory size +$vram" "$WORK/clinfo"
 }
 check "clinfo shows the vGPU by its profile's name with its VRAM limit" clinfo_shows
@@ -18,7 +18,7 @@ check "the benchmark set is verified" direct "$id" "$BUILD/bin/vgpu-bench" --siz
 check "the benchmark set is verified through the staging path" direct "$id" env VGPU_FORCE_STAGING=1 \
 	"$BUILD/bin/vgpu-bench" --size small
 clpeak_measures() {
-	direct "$id" clpeak --global-bandwidth --transfer-bandwidth --kernel-latency | tee "$WORK/clpeak"
+	direct "$id" foreign clpeak --global-bandwidth --transfer-bandwidth --kernel-latency | tee "$WORK/clpeak"
 	# It exits 0 also when it found nothing.
 	grep -E "Device.*$profile" "$WORK/clpeak" && grep -E 'Kernel launch latency +: [0-9.]+ us' "$WORK/clpeak"
 }

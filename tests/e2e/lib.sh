@@ -62,6 +62,18 @@ direct() { # ID COMMAND...
 	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$(vgpu_field "$id" .sockets.direct) "$@"
 }
 
+# A program that is not of this build, on a build with sanitizers: their runtime has to come first, and what the program
+# itself loses is not ours.
+foreign() { # COMMAND...
+	local runtime
+	runtime=$(ldd "$BUILD/lib/libvgpu-opencl.so" | awk '/lib(asan|tsan)/ { print $3; exit }')
+	if [ -n "$runtime" ]; then
+		LD_PRELOAD=$runtime ASAN_OPTIONS=detect_leaks=0 "$@"
+	else
+		"$@"
+	fi
+}
+
 # In the background; its process id is $!.
 direct_bg() { # LOG ID COMMAND...
 	local log=$1 id=$2 socket
@@ -129,6 +141,12 @@ e2e_stop() {
 		FAILED=$((FAILED + 1))
 		# shellcheck disable=SC2086 # a list of our own processes: their folder is in their arguments
 		kill -9 $left 2>/dev/null
+	fi
+	# A build with sanitizers: whatever one of our processes said about itself.
+	if grep -qE '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/*.log 2>/dev/null; then
+		echo "FAILED  $E2E_NAME: a sanitizer found something:"
+		grep -hE -A 25 '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/*.log | head -n 80 | sed 's/^/        /'
+		FAILED=$((FAILED + 1))
 	fi
 	if [ "$FAILED" != 0 ]; then
 		echo "        the service's last words:"

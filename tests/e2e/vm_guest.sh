@@ -19,7 +19,7 @@ t=vgpu-guest-test
 part clinfo clinfo
 part set vgpu-bench --size small
 part staging env VGPU_FORCE_STAGING=1 vgpu-bench --size small
-part clpeak clpeak --global-bandwidth --transfer-bandwidth --kernel-latency
+part clpeak clpeak --global-bandwidth --kernel-latency
 part soak $t soak --seconds 5
 part fresh $t scan --bytes 134217728
 part wild $t wild

@@ -12,3 +12,7 @@ test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_LIBS := -ldl))
 $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
+
+TESTS += test_ring
+test_ring_SRCS := tests/shim/test_ring.c shim/ring.c shim/ring_wait.c
+test_ring_PKGS := cmocka

@@ -112,6 +112,32 @@ static void new_keeper_gets_every_descriptor(void **state)
 	rig_destroy(rig);
 }
 
+/* Until then the keeper says it again to every device process; at the latest another context's engine would be hit. */
+static void a_death_that_was_acted_on_is_dropped(void **state)
+{
+	const struct keeper_message died = {.op = KEEPER_ENGINE_DIED, .slot = SLOT, .context = 2, .value = 9};
+	struct rig *rig = rig_create();
+	struct keeper_message message = {0};
+
+	(void)state;
+	rig_start(rig);
+	rig_version(rig);
+	assert_int_equal(seqpacket_send(rig->keeper, &died, sizeof(died), NULL, 0), 0);
+	while (message.op != KEEPER_DROP) {
+		struct pollfd p = {.fd = rig->keeper, .events = POLLIN};
+		int fds[SEQPACKET_FDS_MAX];
+		unsigned count;
+
+		assert_int_equal(poll(&p, 1, 3000), 1);
+		assert_int_equal(seqpacket_receive(rig->keeper, &message, sizeof(message), false, fds, &count), sizeof(message));
+		for (unsigned i = 0; i < count; i++)
+			close(fds[i]);
+	}
+	assert_int_equal(message.tag_count, 1);
+	assert_int_equal(message.tags[0], KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, 2));
+	rig_destroy(rig);
+}
+
 /* programs.keeper is a script that notes which descriptors it was given. */
 static void new_keeper_is_started_without_descriptors(void **state)
 {
@@ -154,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_keeper_gets_every_descriptor),
+		cmocka_unit_test(a_death_that_was_acted_on_is_dropped),
 		cmocka_unit_test(new_keeper_is_started_without_descriptors),
 	};
 

@@ -45,6 +45,16 @@ static uint32_t first_after(const struct virtio_gpu *gpu, uint64_t offset)
 	return low;
 }
 
+uint32_t aperture_holder(const struct virtio_gpu *gpu, uint64_t offset, uint64_t bytes)
+{
+	uint32_t at = first_after(gpu, offset);
+
+	if (at == gpu->extent_count)
+		return GPU_NONE;
+	const struct gpu_resource *r = &gpu->state->resource[gpu->extent[at]];
+	return r->offset == offset && r->bytes == bytes ? gpu->extent[at] : GPU_NONE;
+}
+
 static bool inside_file(const struct virtio_gpu *gpu, uint64_t offset, uint64_t bytes)
 {
 	uint64_t end;
@@ -129,6 +139,8 @@ void aperture_condemn(struct virtio_gpu *gpu, uint32_t slot)
 	struct gpu_resource *r = resource_at(gpu, slot);
 
 	assert(r->range == GPU_RANGE_MAPPED);
+	r->unmap_number = ++gpu->state->unmap_count;
+	atomic_signal_fence(memory_order_seq_cst);
 	r->range = GPU_RANGE_UNMAPPING;
 	gpu->unmapping_count++;
 	gpu->view[slot].unmapping_since_ns = gpu_now_ns();

@@ -13,6 +13,9 @@
 /* Orders the ranges the state knows. -EPROTO if they overlap or lie outside the file. */
 int aperture_rebuild(struct virtio_gpu *gpu);
 
+/* The resource whose held range is exactly this, or GPU_NONE. */
+uint32_t aperture_holder(const struct virtio_gpu *gpu, uint64_t offset, uint64_t bytes);
+
 /* Punches [offset, offset + bytes of the resource) and gives it to the resource: MAPPED. -EINVAL: not page aligned or
  * not inside the file; -EBUSY: another blob's, or an engine may still touch it; -errno of the punch. */
 int aperture_claim(struct virtio_gpu *gpu, uint32_t slot, uint64_t offset);

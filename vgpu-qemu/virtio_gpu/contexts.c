@@ -381,6 +381,7 @@ static void drop_descriptors(struct virtio_gpu *gpu, uint32_t context)
 		KEEPER_FD_ENGINE_CHANNEL,
 		KEEPER_FD_ENGINE_DOORBELL,
 		KEEPER_FD_ENGINE_COMPLETION,
+		KEEPER_FD_ENGINE_LISTENER,
 	};
 
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

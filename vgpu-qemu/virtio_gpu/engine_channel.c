@@ -13,6 +13,7 @@
 #include "vgpu-qemu/virtio_gpu/blobs.h"
 #include "vgpu-qemu/virtio_gpu/contexts.h"
 #include "vgpu-qemu/virtio_gpu/ledger.h"
+#include "vgpu-qemu/virtio_gpu/map_guard.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
 
@@ -77,6 +78,7 @@ static bool say_resource(struct virtio_gpu *gpu, uint32_t context, uint32_t slot
 		.blob_id = r->blob_id,
 		.offset = r->offset,
 		.bytes = r->bytes,
+		.value = wanted == ENGINE_TOLD_UNMAP ? r->unmap_number : 0,
 	};
 
 	if (wanted == ENGINE_TOLD_NOTHING || wanted == view->told)
@@ -159,7 +161,7 @@ static void close_own(struct engine_channel *channel)
 		close(channel->doorbell_fd);
 	if (channel->completion_fd >= 0)
 		close(channel->completion_fd);
-	*channel = (struct engine_channel){.fd = -1, .doorbell_fd = -1, .completion_fd = -1};
+	*channel = (struct engine_channel){.fd = -1, .doorbell_fd = -1, .completion_fd = -1, .listener_fd = -1};
 }
 
 int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
@@ -169,6 +171,7 @@ int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
 	int status;
 
 	engine_channel_detach(gpu, context);
+	channel->listener_fd = -1;
 	channel->fd = duplicate(gpu, KEEPER_FD_ENGINE_CHANNEL, context);
 	channel->doorbell_fd = duplicate(gpu, KEEPER_FD_ENGINE_DOORBELL, context);
 	channel->completion_fd = duplicate(gpu, KEEPER_FD_ENGINE_COMPLETION, context);
@@ -198,6 +201,13 @@ int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context)
 		goto close_duplicates;
 	}
 	channel->attached = true;
+	status = map_guard_begin(gpu, context);
+	if (status) {
+		engine_channel_detach(gpu, context);
+		return status;
+	}
+	if (!channel->attached)
+		return 0;
 	for (uint32_t i = 0; i < gpu->state->resource_high; i++) {
 		const struct gpu_resource *r = resource_at(gpu, i);
 
@@ -223,6 +233,7 @@ void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context)
 	/* By hand: others hold the same files, so closing alone would leave them in the epoll set. */
 	epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
 	epoll_ctl(gpu->w.epoll_fd, EPOLL_CTL_DEL, channel->completion_fd, NULL);
+	map_guard_end(gpu, context);
 	while (channel->dirty_head)
 		dirty_pop(gpu, channel);
 	close_own(channel);
@@ -278,14 +289,16 @@ void engine_channel_ring_doorbell(struct virtio_gpu *gpu, uint32_t context)
 	(void)written;
 }
 
-/* RELEASED: believed for a range of this context that is to be let go; anything else is a repetition. */
+/* RELEASED: believed for a range of this context that is to be let go, this time; anything else is a repetition. */
 static void released(struct virtio_gpu *gpu, uint32_t context, const struct engine_message *message)
 {
 	uint32_t slot = resource_table_find_blob(gpu, context, message->blob_id);
+	const struct gpu_resource *r;
 
 	if (slot == GPU_NONE)
 		return;
-	if (resource_at(gpu, slot)->range == GPU_RANGE_UNMAPPING && resource_at(gpu, slot)->offset == message->offset)
+	r = resource_at(gpu, slot);
+	if (r->range == GPU_RANGE_UNMAPPING && r->offset == message->offset && r->unmap_number == message->value)
 		blob_released(gpu, slot);
 }
 
@@ -307,7 +320,8 @@ static void charge(struct virtio_gpu *gpu, uint32_t context, uint64_t wanted_byt
 	push(gpu, context);
 }
 
-static void act(struct virtio_gpu *gpu, uint32_t context, const struct engine_message *message)
+/* Takes listener, -1 unless the message is LISTENER. */
+static void act(struct virtio_gpu *gpu, uint32_t context, const struct engine_message *message, int listener)
 {
 	switch (message->op) {
 	case ENGINE_READY:
@@ -325,6 +339,13 @@ static void act(struct virtio_gpu *gpu, uint32_t context, const struct engine_me
 		break;
 	case ENGINE_FAULT:
 		context_fault(gpu, context, message->value);
+		break;
+	case ENGINE_LISTENER:
+		if (map_guard_take(gpu, context, listener)) {
+			keeper_link_strike(gpu->w.keeper,
+					   "the engine of context slot %u sent something else as its listener; killed", context);
+			context_condemn(gpu, context, WIRE_LOST_CRASH);
+		}
 		break;
 	default:
 		keeper_link_strike(gpu->w.keeper, "the engine of context slot %u sent message %u, which no engine sends; killed",
@@ -353,8 +374,14 @@ void engine_channel_event(struct virtio_gpu *gpu, uint32_t context, uint32_t eve
 		/* Acted on first, consumed after: a process killed between does it again, which changes nothing. */
 		ssize_t got = seqpacket_receive(channel->fd, &message, sizeof(message), true, fds, &fd_count);
 
+		int listener = -1;
+
 		if (got == -EAGAIN)
 			return;
+		if (got == sizeof(message) && message.op == ENGINE_LISTENER && fd_count == 1) {
+			listener = fds[0];
+			fd_count = 0;
+		}
 		close_all(fds, fd_count);
 		if (got == 0 || (got < 0 && got != -EMSGSIZE)) {
 			/* It closed its end: dead, or as good as dead. The keeper's DIED is what counts, and says how. */
@@ -368,7 +395,7 @@ void engine_channel_event(struct virtio_gpu *gpu, uint32_t context, uint32_t eve
 			context_condemn(gpu, context, WIRE_LOST_CRASH);
 			return;
 		}
-		act(gpu, context, &message);
+		act(gpu, context, &message, listener);
 		if (!channel->attached || channel->generation != generation)
 			return;
 		got = seqpacket_receive(channel->fd, &message, sizeof(message), false, fds, &fd_count);

@@ -3,7 +3,7 @@
  * The virtio-gpu device inside one process: what its modules share, all of it rebuilt from struct gpu_state.
  *
  * Private to this folder. Device thread only. Reading order: gpu_state.h, resource_table, ledger, aperture, pending,
- * engine_channel, contexts, blobs, guest_blob, control, audit, virtio_gpu.c.
+ * engine_channel, map_guard, contexts, blobs, guest_blob, control, audit, virtio_gpu.c.
  *
  * Theory of operation. The guest's requests change a few words of the state (a resource is DYING, a context is
  * DESTROYED), and what follows from them is done by two functions that may be called at any time and any number of
@@ -42,6 +42,8 @@ struct engine_channel {
 	int fd;				/* duplicates of the keeper link's; valid while attached */
 	int doorbell_fd;
 	int completion_fd;
+	int listener_fd;		/* of the engine's mappings (map_guard.h), or -1 */
+	uint32_t refused_maps;
 	uint32_t generation;		/* of the attachment: an event of an earlier one is ignored */
 	uint32_t dirty_head;		/* resources the engine has to hear of, oldest first; slot + 1, 0 = none */
 	uint32_t dirty_tail;
@@ -114,6 +116,7 @@ enum gpu_event_kind {
 	GPU_EVENT_TIMER = 1,
 	GPU_EVENT_CHANNEL = 2,
 	GPU_EVENT_COMPLETION = 3,
+	GPU_EVENT_MAPPING = 4,
 };
 static inline uint64_t gpu_event_data(enum gpu_event_kind kind, uint32_t generation, uint32_t context)
 {

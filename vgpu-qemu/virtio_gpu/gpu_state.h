@@ -100,7 +100,7 @@ struct gpu_resource {
 	uint64_t attached;		/* bit per context slot: CTX_ATTACH_RESOURCE */
 	uint32_t run_first;		/* guest memory: first of its runs, or GPU_NONE */
 	uint32_t run_count;
-	uint64_t reserved;
+	uint64_t unmap_number;		/* which unmapping, valid while range is UNMAPPING: RELEASED has to repeat it */
 };
 static_assert(sizeof(struct gpu_resource) == 72, "state page layout");
 
@@ -147,7 +147,12 @@ struct gpu_state {
 	uint32_t run_high;
 	uint64_t acting_serial;		/* of the last element that passed its checks and began to act: tells a replay, which may
 					 * find its work done, from a request for what does not exist */
-	uint64_t reserved[13];
+	uint64_t unmap_count;		/* unmappings so far: unmap_number of the latest */
+	uint32_t map_context;		/* context slot whose engine's mapping is being judged, stored first */
+	uint32_t reserved0;
+	uint64_t map_request[10];	/* that request: the kernel writes struct seccomp_notif here as it hands it out, once, so
+					 * no kill can lose it; zero: none */
+	uint64_t reserved[1];
 	struct gpu_context context[KEEPER_CONTEXT_MAX];
 	struct gpu_pending pending[GPU_PENDING_MAX];
 	uint8_t reserved_tail[12288 - 128 - 160 * KEEPER_CONTEXT_MAX];

@@ -18,6 +18,7 @@
 #include "vgpu-qemu/virtio_gpu/engine_channel.h"
 #include "vgpu-qemu/virtio_gpu/guest_blob.h"
 #include "vgpu-qemu/virtio_gpu/ledger.h"
+#include "vgpu-qemu/virtio_gpu/map_guard.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
 
@@ -149,6 +150,8 @@ void virtio_gpu_event(struct virtio_gpu *gpu, uint64_t data, uint32_t events)
 		engine_channel_event(gpu, context, events);
 	else if (low >> 28 == GPU_EVENT_COMPLETION)
 		context_completed(gpu, context);
+	else if (low >> 28 == GPU_EVENT_MAPPING)
+		map_guard_event(gpu, context, events);
 }
 
 void virtio_gpu_engine_started(struct virtio_gpu *gpu, uint32_t context, int64_t pid)

@@ -18,6 +18,7 @@ struct blob {
 	uint8_t *address;
 	uint32_t pins;
 	bool dying;
+	uint64_t unmap_number;		/* while dying */
 };
 
 struct blobs {
@@ -74,9 +75,10 @@ void blobs_destroy(struct blobs *blobs)
 	free(blobs);
 }
 
-static int map_locked(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes)
+/* 1: it is to be mapped; 0: it is. */
+static int look_locked(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes)
 {
-	struct blob **at = find_locked(blobs, blob_id), *blob = *at;
+	const struct blob *blob = *find_locked(blobs, blob_id);
 	struct stat file;
 	uint64_t end;
 
@@ -89,29 +91,39 @@ static int map_locked(struct blobs *blobs, uint64_t blob_id, uint64_t offset, ui
 		return -errno;
 	if (!bytes || __builtin_add_overflow(offset, bytes, &end) || end > (uint64_t)file.st_size)
 		return -ERANGE;
-	blob = calloc(1, sizeof(*blob));
-	if (!blob)
-		return -ENOMEM;
-	*blob = (struct blob){.id = blob_id, .offset = offset, .bytes = bytes};
-	blob->address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blobs->aperture_fd, (off_t)offset);
-	if (blob->address == MAP_FAILED) {
-		int r = -errno;
-		free(blob);
-		return r;
-	}
-	*at = blob;
-	return 0;
+	return 1;
 }
 
+/* Only the channel's thread maps and unmaps, so nothing comes in between while the lock is open. */
 int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes)
 {
 	pthread_mutex_lock(&blobs->lock);
-	int r = map_locked(blobs, blob_id, offset, bytes);
+	int r = look_locked(blobs, blob_id, offset, bytes);
 	pthread_mutex_unlock(&blobs->lock);
-	return r;
+	if (r <= 0)
+		return r;
+	struct blob *blob = calloc(1, sizeof(*blob));
+	if (!blob)
+		return -ENOMEM;
+	*blob = (struct blob){.id = blob_id, .offset = offset, .bytes = bytes};
+	/* Waits for the device's answer, during a takeover for the next device's: without the lock, so that commands on
+	 * other blobs go on meanwhile. A signal's handler may end the wait. */
+	do
+		blob->address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blobs->aperture_fd, (off_t)offset);
+	while (blob->address == MAP_FAILED && errno == EINTR);
+	if (blob->address == MAP_FAILED) {
+		r = -errno;
+		free(blob);
+		return r;
+	}
+	pthread_mutex_lock(&blobs->lock);
+	blob->next = NULL;
+	*find_locked(blobs, blob_id) = blob;
+	pthread_mutex_unlock(&blobs->lock);
+	return 0;
 }
 
-bool blobs_unmap(struct blobs *blobs, uint64_t blob_id)
+bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number)
 {
 	struct blob *gone = NULL;
 	bool kept = false;
@@ -120,6 +132,7 @@ bool blobs_unmap(struct blobs *blobs, uint64_t blob_id)
 	struct blob **at = find_locked(blobs, blob_id);
 	if (*at && (*at)->pins) {
 		kept = true;
+		(*at)->unmap_number = unmap_number;
 		if (!(*at)->dying) {
 			(*at)->dying = true;
 			blobs->dying_count++;
@@ -174,9 +187,9 @@ void blobs_unpin(struct blobs *blobs, uint64_t blob_id)
 	pthread_mutex_unlock(&blobs->lock);
 	if (!gone)
 		return;
-	uint64_t offset = gone->offset;
+	uint64_t offset = gone->offset, unmap_number = gone->unmap_number;
 	blob_destroy(gone);
-	blobs->released(blobs->data, blob_id, offset);
+	blobs->released(blobs->data, blob_id, offset, unmap_number);
 }
 
 bool blobs_any_dying(struct blobs *blobs)

@@ -16,7 +16,7 @@
 #include "shim/wire/wire.h"
 
 struct blobs;
-typedef void blobs_released_fn(void *data, uint64_t blob_id, uint64_t offset);
+typedef void blobs_released_fn(void *data, uint64_t blob_id, uint64_t offset, uint64_t unmap_number);
 
 /* Borrows aperture_fd. 0 or -errno. */
 int blobs_create(int aperture_fd, blobs_released_fn *released, void *data, struct blobs **ret_blobs);
@@ -25,12 +25,13 @@ int blobs_create(int aperture_fd, blobs_released_fn *released, void *data, struc
 void blobs_destroy(struct blobs *blobs);
 
 /* Maps a blob; doing it again with the same numbers is nothing. 0, -ERANGE outside the file, -EBUSY while it is
- * dying, -EEXIST for a living one elsewhere, or -errno of mmap. */
+ * dying, -EEXIST for a living one elsewhere, -EPERM if the device does not grant it (any more), or -errno of mmap. Waits
+ * for the device's answer. Channel thread only. */
 int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes);
 
 /* Lets go: true if pins keep it for now (`released` comes later), false if it is gone, or never was there:
- * then the caller answers. */
-bool blobs_unmap(struct blobs *blobs, uint64_t blob_id);
+ * then the caller answers. unmap_number is handed to `released`: the latest, where it is asked for again. */
+bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number);
 
 /* How long the blob is, 0 if it is not mapped or dying. */
 uint64_t blobs_bytes(struct blobs *blobs, uint64_t blob_id);

@@ -46,11 +46,21 @@ void channel_fault(uint32_t reason)
 	tell(ENGINE_FAULT, 0, 0, reason);
 }
 
+int channel_give_listener(int listener)
+{
+	const struct engine_message message = {.op = ENGINE_LISTENER};
+	int r = seqpacket_send(ENGINE_FD_CHANNEL, &message, sizeof(message), &listener, 1);
+
+	/* Ours too: whoever holds it could answer in the device's stead. */
+	close(listener);
+	return r;
+}
+
 /* blobs_released_fn */
-static void released(void *data, uint64_t blob_id, uint64_t offset)
+static void released(void *data, uint64_t blob_id, uint64_t offset, uint64_t unmap_number)
 {
 	(void)data;
-	tell(ENGINE_RELEASED, blob_id, offset, 0);
+	tell(ENGINE_RELEASED, blob_id, offset, unmap_number);
 }
 
 /* The ring thread found damage: say so and end. Nothing is torn down: commands may be running. */
@@ -192,8 +202,8 @@ static bool stop_ring(struct channel *channel)
 
 static void unmap(struct channel *channel, const struct engine_message *message)
 {
-	if (!blobs_unmap(channel->blobs, message->blob_id)) {
-		tell(ENGINE_RELEASED, message->blob_id, message->offset, 0);
+	if (!blobs_unmap(channel->blobs, message->blob_id, message->value)) {
+		tell(ENGINE_RELEASED, message->blob_id, message->offset, message->value);
 		return;
 	}
 	if (channel->ring && message->blob_id == channel->ring_blob_id) {
@@ -215,7 +225,9 @@ static void handle(struct channel *channel, const struct engine_message *message
 		break;
 	case ENGINE_MAP:
 		r = blobs_map(channel->blobs, message->blob_id, message->offset, message->bytes);
-		if (r)
+		if (r == -EPERM)	/* let go of since it was told: UNMAP is on its way */
+			log_debug("blob %llx is not to be mapped any more", (unsigned long long)message->blob_id);
+		else if (r)
 			log_warning("blob %llx cannot be mapped at %llu, %llu bytes: %s", (unsigned long long)message->blob_id,
 				    (unsigned long long)message->offset, (unsigned long long)message->bytes, strerror(-r));
 		break;
@@ -241,7 +253,7 @@ int channel_serve(const struct channel_settings *settings)
 	unsigned fd_count;
 	ssize_t got;
 
-	int r = blobs_create(ENGINE_FD_APERTURE, released, &channel, &channel.blobs);
+	int r = blobs_create(settings->aperture_fd, released, &channel, &channel.blobs);
 	if (r) {
 		log_error("no memory for the table of blobs");
 		return EXIT_FAILURE;

@@ -15,6 +15,7 @@
 /* All borrowed. */
 struct channel_settings {
 	const struct device *device;
+	int aperture_fd;
 	const struct lease_grant *grant;
 	struct lease_status *status;
 	bool unified;
@@ -25,6 +26,9 @@ struct channel_settings {
 
 /* Serves the descriptors ENGINE_FD_*. Returns at the end of the channel or after a fault: the exit status. */
 int channel_serve(const struct channel_settings *settings);
+
+/* Hands the listener of this engine's mappings to vgpu-device, before anything else is said. Takes it. 0 or -errno. */
+int channel_give_listener(int listener);
 
 /* Says FAULT on the channel, for an engine that cannot start serving at all. */
 void channel_fault(uint32_t reason);

@@ -181,24 +181,61 @@ static void publish_one_locked(struct complete_queue *queue, struct complete_pen
 	p->event = NULL;
 }
 
-void complete_publish(struct complete_queue *queue, uint64_t sequence)
+static void count_locked(struct complete *complete, uint32_t queue_id, uint64_t sequence)
 {
-	struct complete *complete = queue->complete;
-	uint32_t count = 0;
-	bool idle = false;
+	if (sequence <= complete->counted[queue_id])
+		return;
+	complete->counted[queue_id] = sequence;
+	__atomic_store_n(&complete->engine_page->queue_done[queue_id], sequence, __ATOMIC_RELEASE);
+}
 
-	pthread_mutex_lock(&complete->lock);
+static uint32_t publish_until_locked(struct complete_queue *queue, uint64_t sequence);
+
+/* The device is done with what `p` waited for. Terminates: what is waited for is older than who waits, and a queue whose
+ * head is being published has nothing older. */
+static uint32_t publish_awaited_locked(struct complete *complete, struct complete_pending *p)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < p->after_count; i++)
+		for (struct complete_queue *q = complete->queues; q; q = q->next)
+			if (q == p->after[i].queue)
+				count += publish_until_locked(q, p->after[i].sequence);
+	free(p->after);
+	p->after = NULL;
+	p->after_count = 0;
+	return count;
+}
+
+/* How many records that were, other queues' included. */
+static uint32_t publish_until_locked(struct complete_queue *queue, uint64_t sequence)
+{
+	uint32_t count = 0;
+	uint64_t done = 0;
+
 	while (queue->head != queue->tail && queue->fifo[queue->head & (COMPLETE_DEPTH - 1)].sequence <= sequence) {
 		struct complete_pending *p = &queue->fifo[queue->head & (COMPLETE_DEPTH - 1)];
-		uint64_t done = p->sequence;
 
+		if (p->after)
+			count += publish_awaited_locked(queue->complete, p);
+		done = p->sequence;
 		publish_one_locked(queue, p);
 		queue->head++;
 		count++;
-		if (!queue->detached && (queue->head == queue->tail ||
-					 queue->fifo[queue->head & (COMPLETE_DEPTH - 1)].sequence > sequence))
-			__atomic_store_n(&complete->engine_page->queue_done[queue->id], done, __ATOMIC_RELEASE);
 	}
+	if (done)
+		count_locked(queue->complete, queue->id, done);
+	return count;
+}
+
+void complete_publish(struct complete_queue *queue, uint64_t sequence)
+{
+	struct complete *complete = queue->complete;
+	uint32_t count;
+	bool idle = false;
+
+	pthread_mutex_lock(&complete->lock);
+	count = publish_until_locked(queue, sequence);
 	if (count) {
 		uint64_t now_ns = clock_now_ns();
 		uint64_t since_ns = complete->published_ns > complete->busy_since_ns ? complete->published_ns :
@@ -242,6 +279,14 @@ void complete_refuse(struct complete *complete, uint64_t sequence, int32_t statu
 	complete_answer(complete, sequence, WIRE_NO_SLOT, status, 0);
 }
 
+void complete_count(struct complete *complete, uint32_t queue_id, uint64_t sequence)
+{
+	pthread_mutex_lock(&complete->lock);
+	count_locked(complete, queue_id, sequence);
+	pthread_mutex_unlock(&complete->lock);
+	complete->wake_due = true;
+}
+
 int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
 			  struct complete_queue **ret_queue)
 {
@@ -267,7 +312,7 @@ int complete_queue_create(struct complete *complete, uint32_t id, bool profiling
 	pthread_mutex_lock(&complete->lock);
 	queue->next = complete->queues;
 	complete->queues = queue;
-	__atomic_store_n(&complete->engine_page->queue_done[id], sequence, __ATOMIC_RELEASE);
+	count_locked(complete, id, sequence);
 	pthread_mutex_unlock(&complete->lock);
 	*ret_queue = queue;
 	return 0;
@@ -403,7 +448,7 @@ int complete_barrier(struct complete *complete, uint64_t sequence, uint32_t slot
 }
 
 cl_event complete_event_of(struct complete *complete, const struct wire_wait *wait, const struct complete_queue *queue,
-			   bool *ret_failed)
+			   bool *ret_failed, struct complete_after *ret_after)
 {
 	struct complete_queue *other = NULL;
 	cl_event event = NULL;
@@ -421,6 +466,7 @@ cl_event complete_event_of(struct complete *complete, const struct wire_wait *wa
 		}
 	}
 	pthread_mutex_unlock(&complete->lock);
+	*ret_after = (struct complete_after){other, wait->sequence};
 	/* A record without a command of its own (a marker) is done when what is before it on its queue is. The
 	 * queue cannot go meanwhile: only this thread reaps. */
 	if (other && !event && clEnqueueMarkerWithWaitList(other->cl, 0, NULL, &event))

@@ -11,7 +11,7 @@
  *   waiter       one thread per queue waits for the batch's last event, then publishes
  *
  * A publication takes the lock, writes slots and queue_done of everything done in order, and wakes the
- * guest once. What must wait for all earlier work (an object's last use, a blob's release) is a barrier.
+ * guest once. What a record waited for on other queues is published before it: their own publication may come later. What must wait for all earlier work (an object's last use, a blob's release) is a barrier.
  *
  * Threads: complete_push, _batch_end, _barrier, _wait_below, _drain, _event_of and queue calls from the ring thread only.
  */
@@ -33,10 +33,18 @@
 
 struct complete;
 
+/* A record of another queue that is over when ours is. */
+struct complete_after {
+	struct complete_queue *queue;	/* only compared, until it is found among the living ones */
+	uint64_t sequence;
+};
+
 struct complete_pending {
 	uint64_t sequence;
 	uint64_t taken_ns;	/* device time base; 0 unless the queue is profiled */
 	cl_event event;		/* owned; NULL: nothing to ask */
+	struct complete_after *after;	/* owned; what it waits for, to be published first */
+	uint32_t after_count;
 	uint32_t slot;
 	int32_t status;		/* known beforehand: a refusal */
 };
@@ -47,7 +55,7 @@ struct complete_queue {
 	cl_command_queue cl;
 	uint32_t id;
 	bool profiling;
-	bool detached;			/* destroyed by the guest: publish no counter */
+	bool detached;			/* destroyed by the guest: goes when its work is done */
 	uint32_t batch_count;		/* pushed since the last end of a batch */
 	uint64_t pushed_sequence;
 	uint32_t head, tail;		/* of fifo, free-running; under the lock */
@@ -87,6 +95,7 @@ struct complete {
 
 	struct complete_queue *queues;
 	struct complete_slot *slots;
+	uint64_t counted[WIRE_QUEUE_COUNT];	/* what queue_done was last set to: it never goes back */
 	struct complete_barrier *barriers, **barriers_end;
 	_Atomic uint32_t outstanding;
 	uint64_t busy_since_ns;		/* 0: nothing on the device */
@@ -118,9 +127,12 @@ void complete_answer(struct complete *complete, uint64_t sequence, uint32_t slot
 /* A record that has no slot to say so was refused. */
 void complete_refuse(struct complete *complete, uint64_t sequence, int32_t status);
 
+/* A record of a queue that is not there, or its creation, was refused: nobody is to wait for the counter. */
+void complete_count(struct complete *complete, uint32_t queue_id, uint64_t sequence);
+
 /* Work is about to be enqueued: busy time starts. */
 void complete_begin(struct complete *complete);
-/* Takes pending.event. If the queue is full, earlier work is waited for. */
+/* Takes pending.event and .after. If the queue is full, earlier work is waited for. */
 void complete_push(struct complete_queue *queue, const struct complete_pending *pending);
 /* Everything pushed so far will be published without further calls. Wakes for answers given. */
 void complete_batch_end(struct complete *complete);
@@ -136,7 +148,8 @@ void complete_drain(struct complete *complete);
 int complete_barrier(struct complete *complete, uint64_t sequence, uint32_t slot, uint64_t unpin_blob_id);
 
 /* The event of an earlier record that a new one on `queue` must wait for, retained; NULL if there is none
- * to wait for. *ret_failed is set if that record failed. */
+ * to wait for. *ret_failed is set if that record failed. *ret_after: what goes into the new one's pending.after, with
+ * queue NULL if nothing does. */
 cl_event complete_event_of(struct complete *complete, const struct wire_wait *wait, const struct complete_queue *queue,
-			   bool *ret_failed);
+			   bool *ret_failed, struct complete_after *ret_after);
 #endif

@@ -196,6 +196,8 @@ void execute_drop_dying(struct executor *x, uint64_t sequence)
 struct waits {
 	cl_uint count;
 	cl_event events[WIRE_WAIT_MAX];
+	uint32_t after_count;
+	struct complete_after after[WIRE_WAIT_MAX];
 };
 
 static int waits_resolve(struct executor *x, const struct parsed *p, const struct complete_queue *queue,
@@ -203,11 +205,14 @@ static int waits_resolve(struct executor *x, const struct parsed *p, const struc
 {
 	bool failed = false;
 
-	waits->count = 0;
+	waits->count = waits->after_count = 0;
 	for (uint32_t i = 0; i < p->wait_count; i++) {
-		cl_event event = complete_event_of(x->complete, &p->waits[i], queue, &failed);
+		struct complete_after *after = &waits->after[waits->after_count];
+		cl_event event = complete_event_of(x->complete, &p->waits[i], queue, &failed, after);
 		if (event)
 			waits->events[waits->count++] = event;
+		if (after->queue)
+			waits->after_count++;
 	}
 	return failed ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST : 0;
 }
@@ -342,12 +347,28 @@ static int transfer(struct executor *x, const struct parsed *p, cl_command_queue
 	return error;
 }
 
-static int enqueue(struct executor *x, const struct parsed *p, struct complete_queue *queue, cl_event *ret_event,
-		   bool *ret_pinned)
+/* What the record waits for goes with it: it is to be published before. */
+static int waits_keep(const struct waits *waits, struct complete_pending *pending)
+{
+	if (!waits->after_count)
+		return 0;
+	pending->after = malloc(waits->after_count * sizeof(*pending->after));
+	if (!pending->after)
+		return CL_OUT_OF_HOST_MEMORY;
+	memcpy(pending->after, waits->after, waits->after_count * sizeof(*pending->after));
+	pending->after_count = waits->after_count;
+	return 0;
+}
+
+static int enqueue(struct executor *x, const struct parsed *p, struct complete_queue *queue,
+		   struct complete_pending *pending, bool *ret_pinned)
 {
 	struct waits waits;
+	cl_event *ret_event = p->slot == WIRE_NO_SLOT ? NULL : &pending->event;
 	int error = waits_resolve(x, p, queue, &waits);
 
+	if (!error)
+		error = waits_keep(&waits, pending);
 	if (!error) {
 		switch (p->opcode) {
 		case WIRE_NDRANGE:
@@ -383,11 +404,17 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 
 	if (!queue) {
 		complete_answer(x->complete, p->sequence, p->slot, error ? error : CL_INVALID_COMMAND_QUEUE, 0);
+		complete_count(x->complete, p->queue, p->sequence);
 		return;
 	}
 	complete_begin(x->complete);
 	if (!error)
-		error = enqueue(x, p, queue, p->slot == WIRE_NO_SLOT ? NULL : &pending.event, &pinned);
+		error = enqueue(x, p, queue, &pending, &pinned);
+	if (error) {	/* it waits for nothing any more */
+		free(pending.after);
+		pending.after = NULL;
+		pending.after_count = 0;
+	}
 	pending.status = error;
 	pending.taken_ns = queue->profiling ? taken_ns : 0;
 	complete_push(queue, &pending);
@@ -436,4 +463,6 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 	}
 	if (!answers_later)
 		complete_answer(x->complete, p->sequence, p->slot, error, value);
+	if (error && p->opcode == WIRE_QUEUE_CREATE && p->queue_create.queue && !x->objects->queues[p->queue_create.queue])
+		complete_count(x->complete, p->queue_create.queue, p->sequence);
 }

@@ -13,7 +13,8 @@
  *   7. Landlock      reads where drivers read, writes in scratch, executes the linker only; no TCP, no
  *                    signal and no abstract socket outwards (jail_landlock.c)
  *   8. seccomp       no sockets, ptrace, mounts, bpf, io_uring, keys, kexec, perf, userfaultfd, signals to
- *                    others ... (jail_seccomp.c). mprotect stays: compilers change pages W to X
+ *                    others ... (jail_seccomp.c). mprotect stays: compilers change pages W to X. And the aperture's
+ *                    descriptor is for asking for a mapping only
  *
  * Not a stage: a PID namespace. It would need a process in between, and the keeper watches this one.
  */
@@ -181,11 +182,32 @@ static int limit(int what, rlim_t most)
 	return setrlimit(what, &(struct rlimit){most, most}) ? -errno : 0;
 }
 
+/*
+ * Moves the guarded descriptor to a number at which no other can ever be made, here or in a program executed from here:
+ * the limit of descriptors, which is lowered to that number once the descriptor stands there.
+ */
+static int guard_descriptor(int fd, int *ret_fd)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now))
+		return -errno;
+	rlim_t number = now.rlim_max > FILES_MAX ? FILES_MAX : now.rlim_max - 1;
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){number + 1, now.rlim_max}))
+		return -errno;
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)number);
+	if (moved < 0)
+		return -errno;
+	*ret_fd = moved;
+	close(fd);
+	return limit(RLIMIT_NOFILE, number);
+}
+
 static int set_limits(const struct jail_settings *settings, bool own_identity)
 {
 	int r = limit(RLIMIT_CORE, 0), one;
 
-	if ((one = limit(RLIMIT_NOFILE, FILES_MAX)))
+	if (settings->guarded_fd < 0 && (one = limit(RLIMIT_NOFILE, FILES_MAX)))
 		r = one;
 	if ((one = limit(RLIMIT_FSIZE, FILE_BYTES_MAX)))
 		r = one;
@@ -285,9 +307,10 @@ static int enter_namespaces(const struct jail_settings *settings, struct missing
 	return private_scratch ? 0 : scratch_made;
 }
 
-int jail_enter(const struct jail_settings *settings)
+int jail_enter(const struct jail_settings *settings, struct jail_guard *ret_guard)
 {
 	struct missing missing = {.used = 0};
+	struct jail_guard guard = {.fd = settings->guarded_fd, .listener = -1};
 	bool own_identity = false;
 	int landlock_abi = 0, r;
 
@@ -299,6 +322,8 @@ int jail_enter(const struct jail_settings *settings)
 		return -errno;
 	if ((r = set_limits(settings, own_identity)))
 		miss(&missing, "limits", r);
+	if (guard.fd >= 0 && (r = guard_descriptor(settings->guarded_fd, &guard.fd)))
+		miss(&missing, "a descriptor number of the aperture's own", r);
 	if ((r = drop_capabilities()))
 		miss(&missing, "dropping capabilities", r);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -308,9 +333,13 @@ int jail_enter(const struct jail_settings *settings)
 		miss(&missing, "Landlock", r);
 	else if (landlock_abi < LANDLOCK_ABI_COMPLETE)
 		log_debug("Landlock of this host is version %d: signals are left to seccomp", landlock_abi);
-	if ((r = jail_seccomp_enter()))
+	if ((r = jail_seccomp_enter(guard.fd, &guard.listener)))
 		miss(&missing, "seccomp", r);
 	if (missing.used)
 		log_warning("this host does not allow all of the engine's jail; missing: %s", missing.text);
+	if (guard.fd >= 0 && guard.listener < 0)
+		log_warning("no seccomp listener can be had here (Linux 5.7, and no other listener around this service): contexts of one guest are not isolated from each other against native code");
+	if (ret_guard)
+		*ret_guard = guard;
 	return 0;
 }

@@ -13,11 +13,18 @@ struct jail_settings {
 	uint64_t memory_limit_bytes;	/* of private memory, the mapped blobs not counted; 0 = none */
 	const int *keep_fds;		/* ascending, above 2; all others above 2 are closed */
 	unsigned keep_fd_count;
+	int guarded_fd;			/* -1, or one of keep_fds: a file to ask for mappings of, and for nothing else */
 };
 
-/* Enters. What the host does not allow is said in one line of the log; only a jail without no_new_privs or
+struct jail_guard {
+	int fd;				/* the guarded file's descriptor, under a number that nothing else can get */
+	int listener;			/* whoever holds it answers each mmap of fd, with MAP_PRIVATE or MAP_SHARED; taken by
+					 * the caller. -1: none can be had here, and fd maps as it pleases */
+};
+
+/* Enters. ret_guard: NULL without a guarded_fd. What the host does not allow is said in one line of the log; only a jail without no_new_privs or
  * without its scratch folder is an error: -errno. One thread only. */
-int jail_enter(const struct jail_settings *settings);
+int jail_enter(const struct jail_settings *settings, struct jail_guard *ret_guard);
 
 /* Removes the scratch folder, as far as the jail lets us: its content always. */
 void jail_leave_nothing(const char *scratch);

@@ -30,6 +30,7 @@ bool jail_user_namespaces_work(void);
 /* Files by Landlock: read jail_places, write scratch, execute the linker only. *ret_abi: the host's. 0 or -errno. */
 int jail_landlock_enter(const struct jail_settings *settings, int *ret_abi);
 
-/* System calls an engine never needs, refused. 0 or -errno. */
-int jail_seccomp_enter(void);
+/* System calls an engine never needs, refused; with guarded_fd (-1: none) all that use it but mmap, which asks
+ * *ret_listener, -1 if the host has no listeners. 0 or -errno. */
+int jail_seccomp_enter(int guarded_fd, int *ret_listener);
 #endif

@@ -132,7 +132,7 @@ static uint32_t spin_ns(const struct engine_config *config)
 	return text ? (uint32_t)strtoul(text, NULL, 10) : SPIN_NS_DEFAULT;
 }
 
-static int serve(const struct engine_config *config)
+static int serve(const struct engine_config *config, int aperture_fd)
 {
 	struct device device;
 	char why[256];
@@ -153,6 +153,7 @@ static int serve(const struct engine_config *config)
 	}
 	const struct channel_settings settings = {
 		.device = &device,
+		.aperture_fd = aperture_fd,
 		.grant = grant,
 		.status = status,
 		.unified = config->unified,
@@ -175,6 +176,7 @@ static int run_engine(struct arguments *a, char **argv)
 				  ENGINE_FD_STATUS,  ENGINE_FD_WANT,	 ENGINE_FD_APERTURE};
 	struct engine_config config;
 	char scratch[PATH_MAX], why[256];
+	struct jail_guard guard;
 
 	int r = engine_config_read(a->dir, &config, why);
 	if (r) {
@@ -191,9 +193,12 @@ static int run_engine(struct arguments *a, char **argv)
 		.memory_limit_bytes = config.memory_limit_bytes,
 		.keep_fds = fds,
 		.keep_fd_count = sizeof(fds) / sizeof(fds[0]),
+		.guarded_fd = ENGINE_FD_APERTURE,
 	};
 	if (!r)
-		r = jail_enter(&jail);
+		r = jail_enter(&jail, &guard);
+	if (!r && guard.listener >= 0)
+		r = channel_give_listener(guard.listener);
 	if (!r)
 		r = environment_set_scratch(scratch);
 	if (r) {
@@ -201,7 +206,7 @@ static int run_engine(struct arguments *a, char **argv)
 		channel_fault(WIRE_LOST_START);
 		return EXIT_FAILURE;
 	}
-	int status = serve(&config);
+	int status = serve(&config, guard.fd);
 	jail_leave_nothing(scratch);
 	engine_config_finish(&config);
 	return status;

@@ -56,9 +56,9 @@ static int queue_create_parse(const void *record, struct cursor *rest, const str
 	(void)limits;
 	if (r->queue < 1 || r->queue >= WIRE_QUEUE_COUNT)
 		return CL_INVALID_COMMAND_QUEUE;
+	parsed->queue_create.queue = r->queue;	/* whoever waits for a queue that is refused is told so by its counter */
 	if (r->properties & ~known)
 		return CL_INVALID_QUEUE_PROPERTIES;
-	parsed->queue_create.queue = r->queue;
 	parsed->queue_create.profiling = r->properties & CL_QUEUE_PROFILING_ENABLE;
 	return 0;
 }
@@ -342,6 +342,7 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	parsed->queue = 0;
 	parsed->wait_count = 0;
 	parsed->waits = NULL;
+	parsed->queue_create.queue = 0;
 	if (header->opcode == WIRE_NOP)
 		return 0;
 	if (header->opcode >= WIRE_OPCODE_COUNT)

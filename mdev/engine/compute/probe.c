@@ -193,9 +193,9 @@ int probe_run(const struct engine_config *config, char *const *argv)
 
 	int r = environment_establish(config, argv);
 	snprintf(scratch, sizeof(scratch), "/tmp/vgpu-probe-%d", (int)getpid());
-	const struct jail_settings jail = {.icd = config->icd, .scratch = scratch};
+	const struct jail_settings jail = {.icd = config->icd, .scratch = scratch, .guarded_fd = -1};
 	if (!r)
-		r = jail_enter(&jail);
+		r = jail_enter(&jail, NULL);
 	if (!r)
 		r = environment_set_scratch(scratch);
 	if (r) {

@@ -153,13 +153,13 @@ static enum taken take_record(struct ring *ring, uint32_t *ret_bytes)
 			return TAKEN_DAMAGE;
 		memcpy(header, ring->records + position, sizeof(*header));
 		uint32_t bytes = header->bytes;
-		if (bytes < sizeof(*header) || bytes > WIRE_RECORD_MAX_BYTES || (bytes & 7) || bytes > available || bytes > room)
+		if (bytes < sizeof(*header) || (bytes & 7) || bytes > available || bytes > room)
 			return TAKEN_DAMAGE;
-		if (header->opcode == WIRE_NOP) {
+		if (header->opcode == WIRE_NOP) {	/* nothing of it is copied, so it may fill any rest of the ring */
 			publish_head(ring, bytes);
 			continue;
 		}
-		if (header->sequence != ring->sequence + 1)
+		if (bytes > WIRE_RECORD_MAX_BYTES || header->sequence != ring->sequence + 1)
 			return TAKEN_DAMAGE;
 		memcpy(header + 1, ring->records + position + sizeof(*header), bytes - sizeof(*header));
 		publish_head(ring, bytes);

@@ -16,15 +16,20 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "shim/transport/capset.h"
 #include "shim/transport/fork_guard.h"
 
+#define KEEP_MS 1000
+
 struct connection {
 	struct connection *next;	/* in the registry */
 	char *path;
-	unsigned references;
+	unsigned references;		/* under fork_lock, as is kept */
+	bool kept;			/* a reference of its own, until keep_timer */
+	int keep_timer;
 	struct fork_guard guard;
 	unsigned timeout_ms;		/* of a gpu command */
 
@@ -142,17 +147,47 @@ static bool needs_reset(struct connection *connection)
 	return virtio_status(&connection->device, &status) || (status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+/* Under fork_lock. True: it was the last reference, and the connection is no longer in the registry. */
+static bool put_locked(struct connection *connection)
+{
+	if (--connection->references)
+		return false;
+	for (struct connection **at = &registry; *at; at = &(*at)->next)
+		if (*at == connection) {
+			*at = connection->next;
+			break;
+		}
+	return true;
+}
+
+static bool unkeep(struct connection *connection)
+{
+	bool last = false;
+
+	fork_lock();
+	if (connection->kept) {
+		connection->kept = false;
+		last = put_locked(connection);
+	}
+	fork_unlock();
+	return last;
+}
+
+static void destroy_all_but_thread(struct connection *connection);
+
 /* Sleeps until the device interrupts, the service hangs up, or the connection ends. */
 static void *serve(void *data)
 {
 	struct connection *connection = data;
-	enum { CONTROL, CONFIG, SOCKET, STOP, COUNT };
+	enum { CONTROL, CONFIG, SOCKET, STOP, KEEP, COUNT };
+	bool last = false;
 	struct pollfd p[COUNT] = {
 		[CONTROL] = {.fd = connection->control_irq, .events = POLLIN},
 		[CONFIG] = {.fd = connection->config_irq, .events = POLLIN},
 		/* Nobody writes to us unasked: only the end of the stream is of interest (POLLHUP comes in any case). */
 		[SOCKET] = {.fd = *vfio_user_client_socket(connection->client), .events = 0},
 		[STOP] = {.fd = connection->stop, .events = POLLIN},
+		[KEEP] = {.fd = connection->keep_timer, .events = POLLIN},
 	};
 
 	for (;;) {
@@ -169,10 +204,17 @@ static void *serve(void *data)
 			break;
 		if (p[SOCKET].revents)
 			break;
+		if (p[KEEP].revents && take_event(connection->keep_timer) && (last = unkeep(connection)))
+			break;
 	}
 	/* What the device completed before it went still counts. */
 	(void)queue_reap(&connection->queue);
 	declare_dead(connection);
+	/* Nobody opened what was kept: then there is nobody but this thread to end it. */
+	if (last || unkeep(connection)) {
+		pthread_detach(pthread_self());
+		destroy_all_but_thread(connection);
+	}
 	return NULL;
 }
 
@@ -323,12 +365,15 @@ static int make_eventfds(struct connection *connection)
 	connection->config_irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	connection->control_irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	connection->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return connection->config_irq < 0 || connection->control_irq < 0 || connection->stop < 0 ? -errno : 0;
+	connection->keep_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return connection->config_irq < 0 || connection->control_irq < 0 || connection->stop < 0 ||
+	       connection->keep_timer < 0 ? -errno : 0;
 }
 
 static void close_fds(struct connection *connection)
 {
-	const int fds[] = {connection->config_irq, connection->control_irq, connection->stop, connection->aperture_fd};
+	const int fds[] = {connection->config_irq, connection->control_irq, connection->stop, connection->keep_timer,
+			   connection->aperture_fd};
 
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -370,8 +415,8 @@ static int create(const char *path, unsigned timeout_ms, struct connection **ret
 	connection->device.client = connection->client;
 	connection->guard = (struct fork_guard){
 		.fd = {vfio_user_client_socket(connection->client), &connection->arena.fd, &connection->aperture_fd,
-		       &connection->config_irq, &connection->control_irq, &connection->stop},
-		.fd_count = 6,
+		       &connection->config_irq, &connection->control_irq, &connection->stop, &connection->keep_timer},
+		.fd_count = 7,
 	};
 	fork_guard_enter(&connection->guard);
 	err = bring_up(connection, ret_why);
@@ -410,9 +455,8 @@ free_connection:
 	return err;
 }
 
-static void destroy(struct connection *connection)
+static void destroy_all_but_thread(struct connection *connection)
 {
-	stop_thread(connection);
 	pthread_mutex_destroy(&connection->lock);
 	gpu_finish(&connection->gpu);
 	queue_finish(&connection->queue);
@@ -423,6 +467,12 @@ static void destroy(struct connection *connection)
 	free(connection->capset);
 	free(connection->path);
 	free(connection);
+}
+
+static void destroy(struct connection *connection)
+{
+	stop_thread(connection);
+	destroy_all_but_thread(connection);
 }
 
 /* ---- the registry -------------------------------------------------------------------------------- */
@@ -474,14 +524,26 @@ void connection_put(struct connection *connection)
 	if (connection_in_child(connection))
 		return;
 	fork_lock();
-	last = --connection->references == 0;
-	if (last)
-		for (struct connection **at = &registry; *at; at = &(*at)->next)
-			if (*at == connection) {
-				*at = connection->next;
-				break;
-			}
+	last = put_locked(connection);
 	fork_unlock();
 	if (last)
 		destroy(connection);
+}
+
+void connection_keep(struct connection *connection)
+{
+	const struct itimerspec when = {.it_value = {.tv_sec = KEEP_MS / 1000, .tv_nsec = KEEP_MS % 1000 * 1000000}};
+
+	fork_lock();
+	/* One that died has no thread any more to end this. */
+	if (connection_usable(connection) && !timerfd_settime(connection->keep_timer, 0, &when, NULL) && !connection->kept) {
+		connection->kept = true;
+		connection->references++;
+	}
+	fork_unlock();
+}
+
+void connection_unkeep(struct connection *connection)
+{
+	(void)unkeep(connection);	/* never the last: the caller has one */
 }

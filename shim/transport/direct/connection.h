@@ -26,6 +26,10 @@ struct connection_watcher {
 int connection_get(const char *path, unsigned timeout_ms, struct connection **ret_connection, char ret_why[256]);
 /* Gives it back. In the child of a fork: only forgets it. */
 void connection_put(struct connection *connection);
+/* Holds it open a second longer than its last put, so that who has looked at the capset finds it when opening a context. */
+void connection_keep(struct connection *connection);
+/* Ends that: a context holds it from now on. The caller has it from connection_get. */
+void connection_unkeep(struct connection *connection);
 
 /* False once it is dead, or belongs to a parent process. */
 bool connection_usable(struct connection *connection);

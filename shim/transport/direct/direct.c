@@ -331,6 +331,8 @@ int direct_capset(const char *path, struct wire_capset **ret_capset, char ret_wh
 	err = copy_capset(connection, ret_capset);
 	if (err)
 		snprintf(ret_why, 256, "out of memory");
+	/* A context is usually opened next. */
+	connection_keep(connection);
 	connection_put(connection);
 	return err;
 }
@@ -365,6 +367,7 @@ int direct_open(const char *path, unsigned timeout_ms, struct transport **ret_tr
 	err = connection_get(path, timeout_ms, &direct->connection, ret_why);
 	if (err)
 		goto free_direct;
+	connection_unkeep(direct->connection);
 	err = copy_capset(direct->connection, &direct->base.capset);
 	if (err)
 		goto put_connection;

@@ -18,6 +18,10 @@
 static const char capabilities_json[] =
 	"{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":1048576,\"pgsizes\":4096}}";
 
+#define REBIRTH_MS 2000u
+#define RECONNECT_PAUSE_MS 50
+#define HANG_UPS_MAX 2u
+
 struct vfio_user_client {
 	pthread_mutex_t lock;		/* one request at a time: held over its round trip */
 	int socket;
@@ -331,7 +335,8 @@ static int agree_on_version(struct vfio_user_client *client, const char *path, c
 	return 0;
 }
 
-int vfio_user_client_connect(const char *path, unsigned timeout_ms, struct vfio_user_client **ret_client, char ret_why[256])
+/* One attempt. */
+static int connect_once(const char *path, unsigned timeout_ms, struct vfio_user_client **ret_client, char ret_why[256])
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct vfio_user_client *client;
@@ -379,6 +384,44 @@ close_socket:
 free_client:
 	free(client);
 	return err;
+}
+
+/* Is there a folder where a socket could appear? */
+static bool has_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	if (!slash)
+		return true;
+	if (slash == path || (size_t)(slash - path) >= sizeof(folder))
+		return slash == path;
+	memcpy(folder, path, (size_t)(slash - path));
+	folder[slash - path] = '\0';
+	return !access(folder, F_OK);
+}
+
+/*
+ * While the vGPU's keeper is being replaced its socket is not there or refuses, and a connection that the old one had not yet
+ * accepted ends without an answer. That takes milliseconds; a vGPU's folder is there as long as the vGPU.
+ */
+int vfio_user_client_connect(const char *path, unsigned timeout_ms, struct vfio_user_client **ret_client, char ret_why[256])
+{
+	const uint64_t give_up_ms = now_ms() + (timeout_ms < REBIRTH_MS ? timeout_ms : REBIRTH_MS);
+	unsigned hang_ups = 0;
+
+	for (;;) {
+		int err = connect_once(path, timeout_ms, ret_client, ret_why);
+		bool reborn = (err == -ECONNREFUSED || err == -ENOENT) && has_folder(path);
+
+		/* A service that hangs up on purpose does so each time. */
+		if (err == -ENODEV && hang_ups++ < HANG_UPS_MAX)
+			reborn = true;
+		if (!reborn || now_ms() >= give_up_ms)
+			return err;
+		struct timespec pause = {.tv_nsec = RECONNECT_PAUSE_MS * 1000000};
+		nanosleep(&pause, NULL);
+	}
 }
 
 void vfio_user_client_destroy(struct vfio_user_client *client)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,7 +112,8 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 	const struct harness_options none = {0};
 	int pair[2], grant_fd, status_fd;
 
-	*h = (struct harness){0};
+	*h = (struct harness){.listener = -1};
+	pthread_mutex_init(&h->lock, NULL);
 	strcpy(h->dir, "/tmp/vgpu-engine-XXXXXX");
 	assert_non_null(mkdtemp(h->dir));
 	/* An engine started by root gives root up: it must still reach its scratch folder. */
@@ -129,6 +132,7 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 		harness_grant(h, LEASE_GRANTED, 0);
 	h->aperture_fd = memfd_create("aperture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_true(h->aperture_fd >= 0);
+	assert_int_equal(fchmod(h->aperture_fd, 0600), 0);
 	size_t bytes = HARNESS_MEMORY_OFFSET + HARNESS_MEMORY_BYTES;
 	assert_int_equal(ftruncate(h->aperture_fd, (off_t)bytes), 0);
 	h->aperture = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, h->aperture_fd, 0);
@@ -197,6 +201,12 @@ void harness_stop(struct harness *h)
 		kill(h->pid, SIGKILL);
 		waitpid(h->pid, &h->wait_status, 0);
 	}
+	if (h->listener >= 0) {
+		/* The kernel hangs the listener up with the last process under the filter. */
+		pthread_join(h->map_guard, NULL);
+		close(h->listener);
+	}
+	pthread_mutex_destroy(&h->lock);
 	close(h->doorbell);
 	close(h->completion);
 	close(h->want);
@@ -210,10 +220,62 @@ void harness_stop(struct harness *h)
 		fail_msg("the engine outlived its channel by 5 s");
 }
 
+/* ---- the engine's mappings --------------------------------------------------------------------- */
+
+static bool was_told(struct harness *h, const struct seccomp_data *call)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&h->lock);
+	for (unsigned i = 0; i < h->told_count; i++)
+		found |= h->told[i].offset == call->args[5] && h->told[i].bytes == call->args[1];
+	pthread_mutex_unlock(&h->lock);
+	return found && call->args[3] == MAP_SHARED;
+}
+
+static void *guard_maps(void *data)
+{
+	struct harness *h = data;
+	struct pollfd asked = {.fd = h->listener, .events = POLLIN};
+
+	while (poll(&asked, 1, -1) > 0 && asked.revents & POLLIN) {
+		struct seccomp_notif request = {0};
+		if (ioctl(h->listener, SECCOMP_IOCTL_NOTIF_RECV, &request))
+			continue;
+		bool right = was_told(h, &request.data);
+		struct seccomp_notif_resp response = {
+			.id = request.id,
+			.error = right ? 0 : -EPERM,
+			.flags = right ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+		};
+		if (!right)
+			__atomic_add_fetch(&h->refused_maps, 1, __ATOMIC_SEQ_CST);
+		ioctl(h->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	}
+	return NULL;
+}
+
+static void note_told(struct harness *h, uint32_t op, uint64_t blob_id, uint64_t offset, uint64_t bytes)
+{
+	pthread_mutex_lock(&h->lock);
+	for (unsigned i = 0; i < h->told_count; i++)
+		if (h->told[i].blob_id == blob_id)
+			h->told[i--] = h->told[--h->told_count];
+	if (op == ENGINE_MAP) {
+		assert_true(h->told_count < HARNESS_TOLD_MAX);
+		h->told[h->told_count].blob_id = blob_id;
+		h->told[h->told_count].offset = offset;
+		h->told[h->told_count++].bytes = bytes;
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
 void harness_tell(struct harness *h, uint32_t op, uint64_t blob_id, uint64_t offset, uint64_t bytes, uint64_t value)
 {
 	const struct engine_message m = {.op = op, .blob_id = blob_id, .offset = offset, .bytes = bytes, .value = value};
 
+	if (op == ENGINE_MAP)
+		note_told(h, op, blob_id, offset, bytes);
 	assert_int_equal(seqpacket_send(h->channel, &m, sizeof(m), NULL, 0), 0);
 }
 
@@ -231,7 +293,16 @@ bool harness_heard(struct harness *h, uint32_t op, struct engine_message *ret_me
 		if (seqpacket_receive(h->channel, ret_message, sizeof(*ret_message), false, fds, &count) !=
 		    sizeof(*ret_message))
 			return false;
+		if (ret_message->op == ENGINE_LISTENER) {
+			assert_int_equal(count, 1);
+			assert_int_equal(h->listener, -1);
+			h->listener = fds[0];
+			assert_int_equal(pthread_create(&h->map_guard, NULL, guard_maps, h), 0);
+			continue;
+		}
 		assert_int_equal(count, 0);
+		if (ret_message->op == ENGINE_RELEASED)
+			note_told(h, ENGINE_RELEASED, ret_message->blob_id, 0, 0);
 		if (ret_message->op == op)
 			return true;
 	}

@@ -8,6 +8,7 @@
 #ifndef VGPU_TESTS_MDEV_ENGINE_ENGINE_HARNESS_H
 #define VGPU_TESTS_MDEV_ENGINE_ENGINE_HARNESS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,6 +22,7 @@
 #define HARNESS_RING_BLOB WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1)
 #define HARNESS_MEMORY_BLOB WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 1)
 #define HARNESS_QUEUE 1u
+#define HARNESS_TOLD_MAX 64u
 
 struct harness_options {
 	const char *devices;		/* POCL_DEVICES; NULL: "pthread" */
@@ -50,6 +52,15 @@ struct harness {
 	uint32_t tail;
 	uint64_t sequence;
 	uint32_t next_slot;
+	/* What the engine may map, and who answers when it asks; as vgpu-qemu/virtio_gpu/map_guard.c does. */
+	pthread_t map_guard;
+	int listener;			/* -1: it has sent none yet */
+	pthread_mutex_t lock;		/* of the ranges below */
+	struct {
+		uint64_t blob_id, offset, bytes;
+	} told[HARNESS_TOLD_MAX];
+	unsigned told_count;
+	unsigned refused_maps;
 };
 
 /* Every function that checks fails the running cmocka test. */

@@ -340,6 +340,105 @@ static void fill_copy_write_read_on(bool discrete)
 	harness_stop(&h);
 }
 
+/* What a record waited for is over for the guest before the record itself is: whoever sees the later one may ask for the
+ * times of the earlier. */
+static void seen_in_order_on(const struct harness_options *options)
+{
+	struct harness h;
+	struct harness_launch l;
+	unsigned late = 0;
+
+	harness_start(&h, options);
+	make_kernels(&h);
+	assert_int_equal(harness_queue(&h, 2, 0), 0);
+	for (unsigned i = 0; i < 400; i++) {
+		uint32_t first_slot = harness_slot(&h), second_slot = harness_slot(&h);
+		harness_launch_begin(&l, HARNESS_QUEUE, K_EMPTY, first_slot, 1, 1);
+		uint64_t first = harness_launch_put(&h, &l);
+		struct {
+			struct wire_queued marker;
+			struct wire_wait wait;
+		} r = {
+			.marker = {.slot = second_slot, .queue = 2, .wait_count = 1},
+			.wait = {.sequence = first, .slot = first_slot},
+		};
+		uint64_t second = harness_put(&h, WIRE_MARKER, &r, sizeof(r));
+		uint64_t start_ns = harness_now_ns();
+		while (!harness_is_done(&h, second_slot, second))
+			assert_true(harness_now_ns() - start_ns < 20000000000u);
+		late += !harness_is_done(&h, first_slot, first);
+	}
+	harness_stop(&h);
+	assert_int_equal(late, 0);
+}
+
+static void what_was_waited_for_is_seen_first(void **state)
+{
+	(void)state;
+	seen_in_order_on(&(struct harness_options){.devices = "basic"});
+	seen_in_order_on(&(struct harness_options){.devices = "pthread"});
+	seen_in_order_on(&(struct harness_options){.devices = "pthread", .strategy = "waiter"});
+}
+
+static bool counted(struct harness *h, uint32_t queue, uint64_t sequence)
+{
+	uint64_t start_ns = harness_now_ns();
+
+	while (harness_now_ns() - start_ns < 5000000000u) {
+		if (__atomic_load_n(&h->engine_page->queue_done[queue], __ATOMIC_ACQUIRE) >= sequence)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Whoever waits for a queue by its counter must come back, whatever became of the queue. */
+static void every_queue_is_counted(void **state)
+{
+	struct harness h;
+	struct harness_launch l;
+
+	(void)state;
+	harness_start(&h, NULL);
+	make_kernels(&h);
+	assert_int_equal(harness_buffer(&h, 1, 0, 4096), 0);
+	int rounds = rounds_for_ms(&h, 30);
+	struct wire_queue_create bad = {.slot = WIRE_NO_SLOT, .queue = 9, .properties = 1u << 20};
+	uint64_t refused = harness_put(&h, WIRE_QUEUE_CREATE, &bad, sizeof(bad));
+	assert_true(counted(&h, 9, refused));
+	struct wire_queued marker = {.slot = WIRE_NO_SLOT, .queue = 9};
+	refused = harness_put(&h, WIRE_MARKER, &marker, sizeof(marker));
+	assert_true(counted(&h, 9, refused));
+	assert_int_equal(h.engine_page->failed, refused);
+	assert_int_equal(h.engine_page->failed_status, CL_INVALID_COMMAND_QUEUE);
+
+	assert_int_equal(harness_queue(&h, 2, 0), 0);
+	put_slow(&l, 2, WIRE_NO_SLOT, rounds);
+	uint64_t slow = harness_launch_put(&h, &l);
+	assert_int_equal(harness_destroy(&h, WIRE_QUEUE_DESTROY, 2), 0);
+	assert_true(counted(&h, 2, slow));
+	harness_stop(&h);
+}
+
+static void a_nop_may_be_longer_than_any_record(void **state)
+{
+	struct harness h;
+
+	(void)state;
+	harness_start(&h, NULL);
+	const struct wire_header nop = {
+		.opcode = WIRE_NOP, .bytes = WIRE_RING_BYTES - h.tail % WIRE_RING_BYTES, .sequence = h.sequence};
+	assert_true(nop.bytes > WIRE_RECORD_MAX_BYTES);
+	memcpy(h.records + h.tail % WIRE_RING_BYTES, &nop, sizeof(nop));
+	h.tail += nop.bytes;
+	__atomic_store_n(&h.shim_page->tail, h.tail, __ATOMIC_SEQ_CST);
+	harness_ring_bell(&h);
+	assert_int_equal(harness_buffer(&h, 1, 0, 4096), 0);
+	harness_stop(&h);
+	assert_true(WIFEXITED(h.wait_status));
+	assert_int_equal(WEXITSTATUS(h.wait_status), 0);
+}
+
 static void buffers_are_filled_copied_written_and_read(void **state)
 {
 	(void)state;
@@ -472,17 +571,19 @@ static void unmap_of_an_idle_blob_is_answered_at_once(void **state)
 	(void)state;
 	harness_start(&h, NULL);
 	/* Also one it never knew, also twice. */
-	harness_tell(&h, ENGINE_UNMAP, WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 77), 4096, 0, 0);
+	harness_tell(&h, ENGINE_UNMAP, WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 77), 4096, 0, 5);
 	assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 5000));
 	assert_int_equal(m.offset, 4096);
+	assert_int_equal(m.value, 5);
 	harness_tell(&h, ENGINE_MAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
 	harness_tell(&h, ENGINE_MAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
-	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
-	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 0);
+	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 6);
+	harness_tell(&h, ENGINE_UNMAP, other, HARNESS_MEMORY_OFFSET, 1 << 20, 7);
 	for (int i = 0; i < 2; i++) {
 		assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 5000));
 		assert_int_equal(m.blob_id, other);
 		assert_int_equal(m.offset, HARNESS_MEMORY_OFFSET);
+		assert_int_equal(m.value, 6 + i);
 	}
 	/* With a buffer in it: the buffer goes, the id with it. */
 	assert_int_equal(harness_buffer(&h, 1, 0, 4096), 0);
@@ -517,11 +618,12 @@ static void unmap_waits_for_a_running_kernel_on(const char *devices)
 	uint64_t sequence = harness_launch_put(&h, &l);
 	usleep(50000);
 	assert_false(harness_is_done(&h, slot, sequence));
-	harness_tell(&h, ENGINE_UNMAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 0);
+	harness_tell(&h, ENGINE_UNMAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 8);
 	assert_false(harness_heard(&h, ENGINE_RELEASED, &m, 100));
 	assert_false(harness_is_done(&h, slot, sequence));
 	assert_true(harness_heard(&h, ENGINE_RELEASED, &m, 20000));
 	assert_int_equal(m.blob_id, HARNESS_MEMORY_BLOB);
+	assert_int_equal(m.value, 8);
 	assert_true(harness_is_done(&h, slot, sequence));
 	/* The ring's own blob: the end of the context. */
 	harness_tell(&h, ENGINE_UNMAP, HARNESS_RING_BLOB, 0, 0x100000, 0);
@@ -737,6 +839,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_build_reply_describes_kernels_and_arguments),
 		cmocka_unit_test(completions_come_in_order_with_times),
 		cmocka_unit_test(a_record_waits_for_one_of_another_queue),
+		cmocka_unit_test(what_was_waited_for_is_seen_first),
+		cmocka_unit_test(every_queue_is_counted),
+		cmocka_unit_test(a_nop_may_be_longer_than_any_record),
 		cmocka_unit_test(buffers_are_filled_copied_written_and_read),
 		cmocka_unit_test(arguments_are_checked_and_kept_between_launches),
 		cmocka_unit_test(an_idle_engine_sleeps_and_the_bell_wakes_it),

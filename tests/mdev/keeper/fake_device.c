@@ -5,7 +5,7 @@
  *
  *   p  pid            c  number of descriptors held   s  state byte 0, then adds one to it
  *   e  start engine 3 k  kill engine 3 (answers when it is dead)       r  strike
- *   x  exit at once   f  finish
+ *   x  exit at once   f  finish                          d  exit as if the state page were damaged
  */
 #include <poll.h>
 #include <stdio.h>
@@ -136,6 +136,8 @@ static void obey(struct device *device, int connection, unsigned char *state)
 	case 'f':
 		say(device, KEEPER_FINISHED, 0, "");
 		exit(0);
+	case 'd':
+		_exit(DEVICE_EXIT_STATE_DAMAGED);
 	default:
 		_exit(9);
 	}

@@ -345,24 +345,101 @@ static void the_manager_learns_of_everything(void **state)
 	close(connection);
 }
 
+/* Connects as vgpud does, names another program, and waits until another process serves. */
+static int replace_device(const struct fixture *fixture, int connection, const char *program)
+{
+	char line[64];
+	int pid = atoi(ask(connection, 'p', line));
+	struct {
+		struct keeper_message message;
+		char text[256];
+	} out = {.message = {.op = KEEPER_MANAGE}};
+	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+
+	seqpacket_send(manager, &out, sizeof(out.message), NULL, 0);
+	out.message.op = KEEPER_REPLACE_DEVICE;
+	snprintf(out.text, sizeof(out.text), "%s", program);
+	out.message.bytes = (uint32_t)strlen(out.text);
+	seqpacket_send(manager, &out, sizeof(out.message) + out.message.bytes, NULL, 0);
+	usleep(100000);	/* what a process has read when it is killed is not answered */
+	for (int tries = 0; tries < 500 && atoi(ask(connection, 'p', line)) == pid; tries++)
+		usleep(10000);
+	assert_int_not_equal(atoi(ask(connection, 'p', line)), pid);
+	return manager;
+}
+
 static void a_replacement_that_cannot_live_is_undone(void **state)
 {
 	struct fixture *fixture = *state;
 	char line[64];
-	struct {
-		struct keeper_message message;
-		char text[64];
-	} out = {.message = {.op = KEEPER_MANAGE}};
 	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
-	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
 
 	ask(connection, 's', line);
-	seqpacket_send(manager, &out, sizeof(out.message), NULL, 0);
-	out.message.op = KEEPER_REPLACE_DEVICE;
-	strcpy(out.text, "/bin/false");
-	out.message.bytes = (uint32_t)strlen(out.text);
-	seqpacket_send(manager, &out, sizeof(out.message) + out.message.bytes, NULL, 0);
+	int manager = replace_device(fixture, connection, "/bin/false");
 	assert_string_equal(ask(connection, 's', line), "1");
+	close(manager);
+	close(connection);
+}
+
+static void a_replacement_too_old_for_the_state_is_undone_after_one_try(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64], program[128], text[256];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 's', line);
+	snprintf(program, sizeof(program), "%s/older", fixture->dir);
+	snprintf(text, sizeof(text), "#!/bin/sh\necho started >>%s/tries\nexit %d\n", fixture->dir, DEVICE_EXIT_STATE_NEWER);
+	write_file(fixture->dir, "older", text);
+	chmod(program, 0755);
+	int manager = replace_device(fixture, connection, program);
+	assert_string_equal(ask(connection, 's', line), "1");
+	snprintf(program, sizeof(program), "%s/tries", fixture->dir);
+	FILE *file = fopen(program, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	assert_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	close(manager);
+	close(connection);
+}
+
+static void a_damaged_state_costs_the_connection_at_once(void **state)
+{
+	char line[64];
+	int connection = connect_to(*state, "vfio-user.sock", SOCK_STREAM);
+	struct pollfd ended = {.fd = connection, .events = POLLIN};
+
+	ask(connection, 'p', line);
+	assert_int_equal(write(connection, "d", 1), 1);
+	assert_int_equal(poll(&ended, 1, 5000), 1);
+	assert_true(read(connection, line, 1) <= 0);
+	close(connection);
+}
+
+static void a_replacement_outlives_the_keeper(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64], program[128], fake[600], path[64], text[256] = {0};
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 's', line);
+	snprintf(program, sizeof(program), "%s/newer", fixture->dir);
+	snprintf(fake, sizeof(fake), "%s/tests/fake_device", fixture->build);
+	assert_int_equal(symlink(fake, program), 0);
+	int manager = replace_device(fixture, connection, program);
+	ask(connection, 's', line);
+	kill(fixture->keeper, SIGKILL);
+	waitpid(fixture->keeper, NULL, 0);
+	start_keeper(fixture);
+	close(connect_to(fixture, "vfio-user.sock", SOCK_STREAM));	/* it serves: the device has rejoined */
+	kill(atoi(ask(connection, 'p', line)), SIGKILL);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", atoi(ask(connection, 'p', line)));
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_string_equal(text, program);
 	close(manager);
 	close(connection);
 }
@@ -381,6 +458,9 @@ int main(void)
 		TEST(two_keepers_are_one),
 		TEST(the_manager_learns_of_everything),
 		TEST(a_replacement_that_cannot_live_is_undone),
+		TEST(a_replacement_too_old_for_the_state_is_undone_after_one_try),
+		TEST(a_damaged_state_costs_the_connection_at_once),
+		TEST(a_replacement_outlives_the_keeper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

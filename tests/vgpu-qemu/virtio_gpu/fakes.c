@@ -121,6 +121,8 @@ static int *fd_of(const struct keeper_link *link, uint32_t tag)
 {
 	uint32_t kind = KEEPER_TAG_KIND(tag);
 
+	if (kind == KEEPER_FD_ENGINE_LISTENER && KEEPER_TAG_INDEX(tag) < KEEPER_CONTEXT_MAX)
+		return (int *)&link->fd[3][KEEPER_TAG_INDEX(tag)];
 	if (kind < KEEPER_FD_ENGINE_CHANNEL || kind > KEEPER_FD_ENGINE_COMPLETION ||
 	    KEEPER_TAG_INDEX(tag) >= KEEPER_CONTEXT_MAX)
 		return NULL;
@@ -218,7 +220,7 @@ void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t 
 	}
 	rig->vgpu_page = page;
 	rig->memory.bytes = map_shared(RIG_MEMORY_BYTES);
-	for (unsigned kind = 0; kind < 3; kind++)
+	for (unsigned kind = 0; kind < 4; kind++)
 		for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
 			rig->keeper.fd[kind][i] = -1;
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
@@ -266,7 +268,7 @@ void rig_end(struct rig *rig)
 {
 	virtio_gpu_destroy(rig->gpu);
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++) {
-		for (unsigned kind = 0; kind < 3; kind++)
+		for (unsigned kind = 0; kind < 4; kind++)
 			if (rig->keeper.fd[kind][i] >= 0)
 				close(rig->keeper.fd[kind][i]);
 		close_engine(rig, i);
@@ -566,7 +568,12 @@ void rig_engine_drain(struct rig *rig, uint32_t slot)
 void rig_engine_send(struct rig *rig, uint32_t slot, uint32_t op, uint64_t blob_id, uint64_t offset, uint64_t value)
 {
 	struct engine_message message = {.op = op, .blob_id = blob_id, .offset = offset, .value = value};
+	const struct gpu_state *state = rig->wiring.state;
 
+	for (uint32_t i = 0; op == ENGINE_RELEASED && !value && i < state->resource_high; i++)
+		if (state->resource[i].use != GPU_RESOURCE_FREE && state->resource[i].owner == slot &&
+		    state->resource[i].blob_id == blob_id)
+			message.value = state->resource[i].unmap_number;
 	REQUIRE(seqpacket_send(rig->keeper.engine[slot].channel, &message, sizeof(message), NULL, 0) == 0);
 }
 

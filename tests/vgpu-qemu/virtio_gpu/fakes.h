@@ -46,7 +46,7 @@ struct fake_engine {
 };
 
 struct keeper_link {
-	int fd[3][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION as the device sees them */
+	int fd[4][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION, LISTENER as the device sees them */
 	int kept[KEEPER_CONTEXT_MAX];	/* the keeper process has the channel too, and longer */
 	struct fake_engine engine[KEEPER_CONTEXT_MAX];
 	bool start_wanted[KEEPER_CONTEXT_MAX];
@@ -127,6 +127,7 @@ void rig_engine_die(struct rig *rig, uint32_t slot, int64_t status);
 /* True and one message, if the engine has one. */
 bool rig_engine_receive(struct rig *rig, uint32_t slot, struct engine_message *ret_message);
 void rig_engine_drain(struct rig *rig, uint32_t slot);
+/* RELEASED with value 0: the number of the blob's latest unmapping, as an engine that was asked says it. */
 void rig_engine_send(struct rig *rig, uint32_t slot, uint32_t op, uint64_t blob_id, uint64_t offset, uint64_t value);
 void rig_engine_complete(struct rig *rig, uint32_t slot);
 

@@ -223,6 +223,7 @@ static void engine_message(struct rig *rig, struct reader *reader, uint32_t slot
 			    s->resource[i].range == GPU_RANGE_UNMAPPING) {
 				message.blob_id = s->resource[i].blob_id;
 				message.offset = s->resource[i].offset;
+				message.value = s->resource[i].unmap_number;
 			}
 	}
 	/* A full socket, or an end closed by the device, is the engine's own trouble. */

@@ -201,12 +201,51 @@ static void unref_waits_for_released(void **state)
 	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT + 4096, 0);	/* not what was asked */
 	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(3), AT, 0);
 	rig_engine_send(rig, slot, ENGINE_RELEASED, RING, 0, 0);		/* mapped: not to be let go */
+	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, 77);		/* another time's */
 	rig_run(rig, 0);
 	assert_true(rig->control.outstanding[7]);
 	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, 0);
 	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, 0);		/* a repetition */
 	rig_run(rig, 0);
 	expect_freed(rig);
+}
+
+/* Said twice because the device was replaced between: the second comes when the same range is to be let go anew. */
+static void a_late_repetition_of_released_is_not_believed(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t slot = rig_context_running(rig, 1, 0);
+	struct engine_message unmap[3];
+
+	assert_int_equal(rig_blob_create(rig, 1, 1, MEMORY(1), BYTES), OK);
+	assert_int_equal(rig_map(rig, 0, 1, AT), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 1)
+			rig_take_over(rig);
+		if (i == 2)
+			assert_int_equal(rig_map(rig, 0, 1, AT), VIRTIO_GPU_RESP_OK_MAP_INFO);
+		if (i != 1)
+			assert_int_equal(rig_unmap(rig, 1), OK);
+		rig_run(rig, 0);
+		do
+			assert_true(rig_engine_receive(rig, slot, &unmap[i]));
+		while (unmap[i].op != ENGINE_UNMAP);
+		if (i == 1) {	/* the repetition is answered */
+			rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, unmap[0].value);
+			rig_run(rig, 0);
+			rig_engine_drain(rig, slot);
+		}
+	}
+	assert_true(unmap[0].value);
+	assert_int_equal(unmap[1].value, unmap[0].value);
+	assert_int_not_equal(unmap[2].value, unmap[0].value);
+	assert_int_equal(rig_unref(rig, 7, 1), DEFERRED);
+	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, unmap[1].value);
+	rig_run(rig, 0);
+	assert_true(rig->control.outstanding[7]);
+	rig_engine_send(rig, slot, ENGINE_RELEASED, MEMORY(1), AT, unmap[2].value);
+	rig_run(rig, 0);
+	assert_int_equal(rig->control.completions[7], 1);
 }
 
 static void unref_waits_for_the_death_of_the_engine(void **state)
@@ -723,6 +762,7 @@ int main(void)
 		T(another_contexts_blobs_are_not_told),
 		T(a_doorbell_reaches_the_engine_and_a_flood_harms_nobody),
 		T(unref_waits_for_released),
+		T(a_late_repetition_of_released_is_not_believed),
 		T(unref_waits_for_the_death_of_the_engine),
 		T(unref_before_unmap_waits_too),
 		T(destroying_the_context_holds_its_ranges_until_the_engine_is_dead),
