@@ -56,6 +56,8 @@ E2E += tests/e2e/service_stress.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_pair.sh
+E2E += tests/e2e/vm_guest.sh
+E2E += tests/e2e/vm_kills.sh
 SMOKE += tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
