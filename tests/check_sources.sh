@@ -64,6 +64,17 @@ shells_parse() {
 }
 check "each script parses" shells_parse
 
+# What nobody runs is no test: each script that ends in a count is listed.
+listed() {
+	local script missing=0
+	for script in tests/e2e/*.sh; do
+		grep -qE '^e2e_end( |$)' "$script" || continue
+		grep -qE "^E2E \+= $script\$" tests/sources.mk || { echo "not in tests/sources.mk: $script"; missing=1; }
+	done
+	return $missing
+}
+check "each end-to-end test is run by make test" listed
+
 linted() { scripts | xargs shellcheck -x -P SCRIPTDIR -P . -S warning; }
 if command -v shellcheck >/dev/null; then
 	check "shellcheck finds no fault" linted

@@ -70,7 +70,8 @@
 	X(clGetDeviceIDsFromDX9MediaAdapterKHR) X(clCreateFromDX9MediaSurfaceKHR) \
 	X(clEnqueueAcquireDX9MediaSurfacesKHR) X(clEnqueueReleaseDX9MediaSurfacesKHR)
 
-#define ENTRY_POINT_DECLARE(name) extern __typeof__(*(cl_api_##name)0) vgpu_##name;
+/* By the members, which all versions of the header have; the names of their types they do not share. */
+#define ENTRY_POINT_DECLARE(name) extern __typeof__(*((cl_icd_dispatch *)0)->name) vgpu_##name;
 ENTRY_POINTS_IMPLEMENTED(ENTRY_POINT_DECLARE)
 ENTRY_POINTS_UNSUPPORTED(ENTRY_POINT_DECLARE)
 #undef ENTRY_POINT_DECLARE

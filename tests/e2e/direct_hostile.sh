@@ -83,7 +83,7 @@ touched_is_taken_back() {
 	local attacker status=0
 	"$BUILD/tests/hostile_guest" touch-all "$socket" "$seconds" "$seed" >"$WORK/touch-all" 2>&1 &
 	attacker=$!
-	STARTED_PIDS+=($attacker)
+	STARTED_PIDS+=("$attacker")
 	wait_for_line "$WORK/touch-all" 'touched [0-9]+ pages' 30 && eventually 10 paid_for || status=1
 	wait $attacker || { grep -E '^FAIL' "$WORK/touch-all"; status=1; }
 	[ $status = 0 ] && neighbour_computes
