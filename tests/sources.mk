@@ -100,3 +100,8 @@ test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
 FUZZERS += fuzz_api_request
 fuzz_api_request_SRCS := tests/fuzz/fuzz_api_request.c $(SERVICE_SRCS)
 fuzz_api_request_PKGS := libmicrohttpd jansson libsystemd
+# The reader of build replies; vfio-user requests, on the device of the tests of the transport.
+FUZZERS += fuzz_build_reply fuzz_vfio_user
+fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
+fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
+fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
