@@ -59,8 +59,6 @@ E2E += tests/e2e/vm_guest.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
-E2E += tests/e2e/vm_guest.sh
-E2E += tests/e2e/vm_kills.sh
 SMOKE += tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
@@ -121,3 +119,8 @@ TEST_PROGRAMS += jail_breaker
 jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/log/log.c \
 	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
 jail_breaker_PKGS := libseccomp
+# The reader of build replies; vfio-user requests, on the device of the tests of the transport.
+FUZZERS += fuzz_build_reply fuzz_vfio_user
+fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
+fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
+fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake

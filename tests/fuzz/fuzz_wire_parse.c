@@ -43,8 +43,11 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 		hold(waits >= record && p->wait_count * sizeof(struct wire_wait) <= (size_t)(record + bytes - waits));
 	switch (p->opcode) {
 	case WIRE_BUFFER_CREATE:
-		if (unified)
+		/* Without one it is device memory; with one it lies in a blob, and only unified devices take it. */
+		if (p->buffer_create.backing.blob_id || p->buffer_create.backing.offset || p->buffer_create.backing.bytes) {
+			hold(unified);
 			hold_range(&p->buffer_create.backing);
+		}
 		break;
 	case WIRE_PROGRAM_BUILD:
 		hold_range(&p->program_build.reply);
