@@ -28,7 +28,7 @@ vm_bg() { # LOG ID SCRIPT
 	STARTED_PIDS+=("$VM")
 }
 
-# shellcheck disable=SC2016,SC2034  # for the guest's shell; used by those who source this
+# shellcheck disable=SC2016,SC2034  # for the guest's shell; used by who sources this
 guest_prelude='
 part() { name=$1; shift; echo "=== $name"; "$@" 2>&1; echo "--- $name $?"; }
 until_says() { for i in $(seq 600); do grep -q "$2" "$1" 2>/dev/null && return 0; sleep 0.1; done; cat "$1"; return 1; }
