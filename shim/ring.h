@@ -20,6 +20,8 @@
 
 #define RING_STATUS_LOST (-2)	/* CL_DEVICE_NOT_AVAILABLE: the status of what was under way when the ring was lost */
 #define RING_SPIN_NS 20000u	/* the longest a waiting thread spins (measured: more steals the engine's core) */
+#define RING_PROBE_NS (3 * RING_SPIN_NS)	/* now and then, as long as a sleeping engine takes to answer */
+#define RING_PROBE_EVERY 16u
 
 /* What became of one record. Embedded in whatever waits for it; ring_begin arms it. */
 struct ring_completion {

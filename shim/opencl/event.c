@@ -113,8 +113,7 @@ bool event_done(struct _cl_event *event)
 /* How long a wait may spin for it: only what is expected to be over soon is worth a core. */
 static uint32_t event_spin_ns(const struct _cl_event *event)
 {
-	return event->queue && __atomic_load_n(&event->queue->expected_ns, __ATOMIC_RELAXED) <= 2 * RING_SPIN_NS ?
-	       RING_SPIN_NS : 0;
+	return event->queue ? queue_spin_ns(event->queue) : 0;
 }
 
 void event_wait(struct _cl_event *event)

@@ -112,6 +112,7 @@ struct _cl_command_queue {
 	uint32_t id;
 	uint64_t last_sequence;		/* atomic; of its last record */
 	uint64_t expected_ns;		/* atomic; predicted length of what was enqueued since the last finish */
+	uint32_t probe_count;		/* atomic; waits that were predicted long */
 	uint32_t expected_count;	/* atomic; NDRanges among it */
 	uint32_t last_kernel_id;	/* atomic */
 	uint64_t failed_seen;		/* atomic; the last refused record that a finish has told of */
@@ -273,6 +274,9 @@ void queue_release(struct _cl_command_queue *queue);
 cl_int queue_refusal(struct _cl_command_queue *queue);
 /* Every record and hook of it so far is done. */
 bool queue_idle(struct _cl_command_queue *queue);
+/* How long a wait for it may spin. Predicted from how long waits took, which is longer where both sides slept; so that two
+ * sleepers do not keep each other asleep, one wait in RING_PROBE_EVERY spins regardless. */
+uint32_t queue_spin_ns(struct _cl_command_queue *queue);
 /* Tells how long somebody waited for the queue, so that the next wait knows whether to spin. */
 void queue_learn(struct _cl_command_queue *queue, uint64_t waited_ns);
 /* Waits for that. CL_SUCCESS or the lost device's error. */

@@ -148,9 +148,20 @@ void queue_learn(struct _cl_command_queue *queue, uint64_t waited_ns)
 	uint64_t *pace_ns = &queue->context->session->pace_ns[queue->last_kernel_id % SESSION_PACES];
 
 	__atomic_store_n(&queue->expected_ns, 0, __ATOMIC_RELAXED);
-	if (count)
-		__atomic_store_n(pace_ns, (3 * __atomic_load_n(pace_ns, __ATOMIC_RELAXED) + waited_ns / count) / 4,
+	if (count) {
+		uint64_t before_ns = __atomic_load_n(pace_ns, __ATOMIC_RELAXED), sample_ns = waited_ns / count;
+
+		/* Noise only ever makes a wait longer, so a short one is believed at once. */
+		__atomic_store_n(pace_ns, sample_ns < before_ns ? sample_ns : (3 * before_ns + sample_ns) / 4,
 				 __ATOMIC_RELAXED);
+	}
+}
+
+uint32_t queue_spin_ns(struct _cl_command_queue *queue)
+{
+	if (__atomic_load_n(&queue->expected_ns, __ATOMIC_RELAXED) <= 2 * RING_SPIN_NS)
+		return RING_SPIN_NS;
+	return __atomic_fetch_add(&queue->probe_count, 1, __ATOMIC_RELAXED) % RING_PROBE_EVERY == 0 ? RING_PROBE_NS : 0;
 }
 
 cl_int queue_refusal(struct _cl_command_queue *queue)
@@ -180,14 +191,13 @@ cl_int queue_refusal(struct _cl_command_queue *queue)
 cl_int queue_drain(struct _cl_command_queue *queue)
 {
 	struct session *session = queue->context->session;
-	uint64_t expected_ns = __atomic_load_n(&queue->expected_ns, __ATOMIC_RELAXED);
 	uint64_t start_ns = ring_now_ns();
 	int r;
 
 	while (!queue_written(queue) && !session_lost(session))
 		commands_held_wait(session, NULL);
 	r = ring_wait_queue(session->ring, queue->id, __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED),
-			    expected_ns <= 2 * RING_SPIN_NS ? RING_SPIN_NS : 0);
+			    queue_spin_ns(queue));
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	queue_learn(queue, ring_now_ns() - start_ns);

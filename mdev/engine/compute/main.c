@@ -33,7 +33,7 @@
 #include "mdev/log/log.h"
 #include "shim/wire/wire.h"
 
-#define SPIN_NS_DEFAULT 30000u
+#define SPIN_NS_DEFAULT 50000u	/* covers the 20 to 25 us that a guest thread takes to wake */
 
 struct arguments {
 	const char *dir;
