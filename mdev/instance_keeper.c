@@ -82,9 +82,10 @@ static void take_lease(struct instance *instance, int grant_fd, int want_fd)
 static void on_managed(struct instance *instance)
 {
 	instance->managed = true;
+	if (instance->state == INSTANCE_STOPPING)
+		return;		/* the timer is the stop's */
 	instance_set_timer(instance, 0, NULL);
-	if (instance->state != INSTANCE_STOPPING)
-		instance_enter_state(instance, INSTANCE_RUNNING, "");
+	instance_enter_state(instance, INSTANCE_RUNNING, "");
 }
 
 static void on_message(const struct keeper_message *message, const char *text, int fds[SEQPACKET_FDS_MAX], void *data)

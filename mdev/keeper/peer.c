@@ -48,6 +48,8 @@ void peer_message(struct keeper *keeper, unsigned index)
 		if (slot) {
 			slot->rejoining = true;
 			keeper_watch(keeper, socket, KEEPER_EVENT_DATA(EVENT_DEVICE, slot->index, 0));
+			if (keeper->stopping)
+				slot_end(keeper, slot);	/* too late for the end of all slots */
 			return;
 		}
 	}
