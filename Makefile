@@ -7,6 +7,7 @@
 #   make            everything, into build/
 #   make demo       two VMs share one GPU          (installs what it needs, saying so)
 #   make test       every test                     (the same)
+#   make soak-kills 150 kills and replacements while a guest computes
 #   make bench-path what the way to the GPU costs  (build/bench/path.json)
 #
 # Variables: CC=gcc|clang, SAN=address,undefined|thread (own build folder), V=1 shows commands,

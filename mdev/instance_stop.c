@@ -115,6 +115,10 @@ static void finish(struct instance *instance)
 	char path[sizeof(instance->dir) + 16];
 
 	instance_set_timer(instance, 0, NULL);
+	/* Its end is known here before the loop tells of it; then it would be started again. */
+	instance_watch_keeper(instance, 0, -1);
+	keeper_client_close(instance->client);
+	instance->client = NULL;
 	while (instance->engines)
 		instance_engine_gone(instance->engines);
 	leases_remove(instance->around->leases, instance->lease);

@@ -245,10 +245,24 @@ void service_settle_soon(struct service *service)
 
 static int on_settle_time(sd_event_source *source, uint64_t now_us, void *data)
 {
+	struct service *service = data;
+
+	(void)source;
 	(void)now_us;
-	service_settle_soon(data);
-	sd_event_source_set_time_relative(source, SETTLE_EVERY_US);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	service_settle_soon(service);
+	for (const struct vgpu *vgpu = service->vgpus; vgpu; vgpu = vgpu->next) {
+		if (vgpu->create_done) {
+			service_settle_in_time(service);
+			break;
+		}
+	}
+	return 0;
+}
+
+void service_settle_in_time(struct service *service)
+{
+	sd_event_source_set_time_relative(service->settle_timer, SETTLE_EVERY_US);
+	sd_event_source_set_enabled(service->settle_timer, SD_EVENT_ONESHOT);
 }
 
 static void on_instance_changed(struct instance *instance, void *owner)

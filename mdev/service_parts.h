@@ -68,6 +68,8 @@ void service_vgpus_destroy(struct service *service);
 /* Does what the vGPUs' states ask for: answers, removals. */
 void service_vgpus_settle(struct service *service);
 void service_settle_soon(struct service *service);
+/* And every now and then while a create waits: its patience ends without any event. */
+void service_settle_in_time(struct service *service);
 void service_on_aside(const char *file, const char *why, void *data);
 
 #endif

@@ -272,6 +272,7 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 	vgpu->create_done = done;
 	vgpu->create_data = data;
 	vgpu->create_until_us = monotonic_us() + CREATE_PATIENCE_US;
+	service_settle_in_time(service);
 	instance_run(vgpu->instance, gpu->parent);
 	return true;
 }

@@ -18,7 +18,7 @@ SETUP_ENV := BUILD=$(BUILD)
 E2E ?=
 SMOKE ?=
 
-.PHONY: deps qemu guest demo test test-san test-smoke test-unit fresh-check bench-path
+.PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-path
 deps:
 	@packaging/deps/install.sh build gpu vm test
 qemu: deps
@@ -55,6 +55,11 @@ test-san: deps
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%)
+
+# Kills at random moments while a guest boots and computes, many of them; SEED gives the moments.
+soak-kills: guest
+	@$(SETUP_ENV) DEVICE_KILLS=$${DEVICE_KILLS:-100} KEEPER_KILLS=$${KEEPER_KILLS:-20} VGPUD_KILLS=$${VGPUD_KILLS:-20} \
+		REPLACEMENTS=$${REPLACEMENTS:-10} tests/e2e/vm_kills.sh
 
 fresh-check:
 	@$(SETUP_ENV) tests/fresh_check.sh

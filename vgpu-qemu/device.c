@@ -17,7 +17,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mdev/keeper/keeper_protocol.h"
@@ -28,6 +30,7 @@
 
 #define EVENT_CONNECTION 3u		/* beside KEEPER_LINK_EVENT_* */
 #define REQUEST_BUDGET 32u		/* requests before the queues get their turn */
+#define FIRST_WORD_MS 10000u		/* a client that has not negotiated by then is sent away: its slot is for another */
 static_assert(EVENT_CONNECTION != KEEPER_LINK_EVENT_SOCKET && EVENT_CONNECTION != KEEPER_LINK_EVENT_RETRY, "distinct");
 
 /* ---- regions --------------------------------------------------------------------------------------- */
@@ -357,14 +360,41 @@ static bool serve(struct device *device)
 	return true;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* For epoll_wait: -1 once the client has negotiated, which every one does at once. Ends the connection of one that keeps silent. */
+static int patience_ms(struct device *device, uint64_t began_ms)
+{
+	uint64_t waited_ms;
+
+	if (device->page->connection.negotiated || device->connection_ended)
+		return -1;
+	waited_ms = now_ms() - began_ms;
+	if (waited_ms < FIRST_WORD_MS)
+		return (int)(FIRST_WORD_MS - waited_ms);
+	log_warning("the client has not begun to speak vfio-user within %u s: sent away", FIRST_WORD_MS / 1000);
+	shutdown(device->connection_fd, SHUT_RDWR);
+	connection_over(device);
+	return 0;
+}
+
 static int loop(struct device *device)
 {
+	const uint64_t began_ms = now_ms();
 	bool look_at_socket = true;	/* edge-triggered: what came before the watch began has no edge */
 	bool queues_busy = true;
 
 	for (;;) {
 		struct epoll_event events[16];
-		int count = epoll_wait(device->epoll_fd, events, 16, look_at_socket || queues_busy ? 0 : -1);
+		const int left_ms = patience_ms(device, began_ms);
+		const int wait_ms = look_at_socket || queues_busy ? 0 : left_ms;
+		int count = epoll_wait(device->epoll_fd, events, 16, wait_ms);
 
 		if (count < 0 && errno != EINTR) {
 			log_error("epoll_wait failed: %s", strerror(errno));

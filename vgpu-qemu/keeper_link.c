@@ -472,10 +472,12 @@ static void join(struct keeper_link *link)
 static void take_given(struct keeper_link *link, const struct keeper_message *message, const int *fds, unsigned fd_count)
 {
 	for (unsigned i = 0; i < fd_count; i++) {
-		if (i < message->tag_count && i < KEEPER_TAGS_PER_MESSAGE)
+		if (i < message->tag_count && i < KEEPER_TAGS_PER_MESSAGE) {
+			drop_forget(link, message->tags[i]);
 			table_put(link, message->tags[i], fds[i], false);
-		else
+		} else {
 			close(fds[i]);
+		}
 	}
 }
 
@@ -506,16 +508,13 @@ static void engine_died(struct keeper_link *link, const struct keeper_message *m
 	engine->wish = WISH_NONE;
 	for (uint32_t kind = KEEPER_FD_ENGINE_CHANNEL; kind <= KEEPER_FD_ENGINE_PIDFD; kind++)
 		table_remove(link, KEEPER_TAG(kind, message->context));
-	link->wiring.engine_died(link->wiring.data, message->context, message->value);
-	/*
-	 * Known, and acted on: the keeper is told so, or it would tell it to the next device process again, which might have
-	 * given the context slot to somebody else by then. It has to be in the socket before this process serves its guest
-	 * again; a START that follows comes after it.
-	 */
-	if (link->state != LINK_LOST && engine->wish != WISH_START) {
+	/* The acknowledgement: from here on a takeover is not told of this death again, nor given its channel. Goes out before
+	 * any order that the call below gives for the context's next engine. */
+	if (link->state != LINK_LOST)
 		drop_note(link, KEEPER_TAG(KEEPER_FD_ENGINE_CHANNEL, message->context));
-		flush(link, true);
-	}
+	link->wiring.engine_died(link->wiring.data, message->context, message->value);
+	/* In the socket before this process serves its guest again. */
+	flush(link, true);
 }
 
 /* Peeks, acts, consumes. 0: one was handled. 1: GIVEN. -EAGAIN: none there. -EPIPE: the keeper is gone. */

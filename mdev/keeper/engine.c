@@ -6,6 +6,7 @@
  * host allows one, so that killing it kills whatever it forked: "dead" here means that nothing maps the guest's
  * memory any more.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -226,6 +227,8 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 	if (engine->life != ENGINE_ALIVE)
 		return;
 	int status = process_reap(engine->pidfd);
+	/* By hand: after a rejoin the device holds the same file, so closing alone would leave it in the epoll set. */
+	keeper_unwatch(keeper, engine->pidfd);
 	close(engine->pidfd);
 	engine->pidfd = -1;
 	engine->life = ENGINE_DEAD;
@@ -265,22 +268,34 @@ void engine_rejoin(struct keeper *keeper, struct slot *slot, uint32_t context, p
 
 void engine_kill_orphans(struct keeper *keeper)
 {
-	for (uint32_t s = 0; s < KEEPER_SLOT_MAX; s++) {
-		for (uint32_t context = 0; context < KEEPER_CONTEXT_MAX; context++) {
-			char name[32];
-			if (keeper->slot[s] && keeper->slot[s]->engine[context].life == ENGINE_ALIVE)
-				continue;
-			note_name(name, s, context);
-			pid_t pid = process_note_read(keeper->dir, name);
-			int pidfd = pid ? pidfd_open(pid, 0) : -1;
-			if (pidfd >= 0) {
-				log_warning("slot %u: engine %d of a former keeper belongs to nobody: killed", s, (int)pid);
-				process_kill(pidfd);
-				close(pidfd);
-			}
-			process_note_remove(keeper->dir, name);
-		}
+	/* By what the folder has: asking for every name that there could be took longer than all else at a keeper's start. */
+	DIR *dir = opendir(keeper->dir);
+	const struct dirent *entry;
+
+	if (!dir) {
+		log_error("cannot look for engines of a former keeper in %s: %s", keeper->dir, strerror(errno));
+		return;
 	}
+	while ((entry = readdir(dir))) {
+		unsigned s, context;
+		char name[32];
+
+		if (sscanf(entry->d_name, "engine-%u-%u.pid", &s, &context) != 2 || s >= KEEPER_SLOT_MAX ||
+		    context >= KEEPER_CONTEXT_MAX)
+			continue;
+		if (keeper->slot[s] && keeper->slot[s]->engine[context].life == ENGINE_ALIVE)
+			continue;
+		note_name(name, s, context);
+		pid_t pid = process_note_read(keeper->dir, name);
+		int pidfd = pid ? pidfd_open(pid, 0) : -1;
+		if (pidfd >= 0) {
+			log_warning("slot %u: engine %d of a former keeper belongs to nobody: killed", s, (int)pid);
+			process_kill(pidfd);
+			close(pidfd);
+		}
+		process_note_remove(keeper->dir, name);
+	}
+	closedir(dir);
 }
 
 void engine_tell_device(struct keeper *keeper, struct slot *slot)

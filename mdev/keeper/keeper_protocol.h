@@ -73,7 +73,7 @@ enum keeper_op {
 
 	/* device -> keeper */
 	KEEPER_STORE = 16,	/* store the attached descriptors under tags */
-	KEEPER_DROP = 17,	/* forget tags[0..tag_count) */
+	KEEPER_DROP = 17,	/* forget tags[0..tag_count). An engine's CHANNEL: its DIED has been acted on, not to be sent again */
 	KEEPER_ENGINE_START = 18, /* context: start its engine. Answered by STARTED or DIED; asking for a living one answers STARTED again */
 	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED: at once if there is none, and not again if that has been
 				 * said */

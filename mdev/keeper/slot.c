@@ -270,9 +270,12 @@ void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_mes
 	case KEEPER_DROP:
 		for (unsigned i = 0; i < message->tag_count && i < KEEPER_TAGS_PER_MESSAGE; i++) {
 			uint32_t tag = message->tags[i], context = KEEPER_TAG_INDEX(tag);
+			bool is_engines = KEEPER_TAG_KIND(tag) >= KEEPER_FD_ENGINE_CHANNEL && context < KEEPER_CONTEXT_MAX;
+			/* A living engine's descriptors are the next device's way to it, whatever an earlier death led to say. */
+			if (is_engines && slot->engine[context].life == ENGINE_ALIVE)
+				continue;
 			store_drop(&slot->store, tag);
-			if (KEEPER_TAG_KIND(tag) == KEEPER_FD_ENGINE_CHANNEL && context < KEEPER_CONTEXT_MAX &&
-			    slot->engine[context].life == ENGINE_DEAD)
+			if (KEEPER_TAG_KIND(tag) == KEEPER_FD_ENGINE_CHANNEL && is_engines)
 				slot->engine[context].life = ENGINE_NONE;
 		}
 		break;

@@ -33,6 +33,24 @@ struct transfer {
 };
 cl_int transfer_read(const struct transfer *transfer, void *destination, cl_event *ret_event);
 cl_int transfer_write(const struct transfer *transfer, const void *source, cl_event *ret_event);
+/* One side of a rectangle: where rows lie. */
+struct side {
+	size_t offset, row_pitch, slice_pitch;
+	size_t span;			/* bytes from offset to the end of the last row */
+};
+struct rows {
+	size_t region[3];
+	struct side device, host;
+};
+static inline size_t row_at(const struct side *side, size_t slice, size_t row)
+{
+	return slice * side->slice_pitch + row * side->row_pitch;
+}
+/* Offsets are not added: both pointers are to the first row. */
+void rows_copy(uint8_t *destination, const struct side *to, const uint8_t *source, const struct side *from,
+	       const size_t *region);
+/* Moves them when the queue has come to it, on the library's thread; returns at once. */
+cl_int transfer_defer(const struct transfer *transfer, bool write, void *host, const struct rows *rows, cl_event *ret_event);
 /* Waits for the list and for everything on the queue, so that memory may be touched here. */
 cl_int transfer_settle(const struct transfer *transfer);
 /* A BUFFER_READ or BUFFER_WRITE between the buffer and aperture memory. With release, the range is taken. */

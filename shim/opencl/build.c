@@ -178,7 +178,9 @@ static cl_int build_run(struct build *build, const struct _cl_program *program)
 	struct memory_range source, options = { 0 }, reply = { 0 };
 	struct wire_range source_wire, options_wire;
 	struct ring_completion completion = { .slot = WIRE_NO_SLOT };
-	int r = text_place(session, program->source, program->source_bytes, &source, &source_wire);
+	/* An empty source is a program without kernels; an empty range would ask for a reply again. */
+	int r = program->source_bytes ? text_place(session, program->source, program->source_bytes, &source, &source_wire) :
+		text_place(session, "\n", 1, &source, &source_wire);
 
 	if (r == 0)
 		r = text_place(session, build->options, strlen(build->options), &options, &options_wire);
@@ -199,6 +201,7 @@ static cl_int build_run(struct build *build, const struct _cl_program *program)
 		if (completion.status == CL_SUCCESS) {
 			reply_read(build, reply.address, reply.bytes);
 		} else {
+			build->refused = completion.status != CL_OUT_OF_HOST_MEMORY;
 			build->status = CL_BUILD_ERROR;
 			build->error = completion.status;
 			build->log = calloc(1, 1);
@@ -242,7 +245,10 @@ void build_release(struct build *build)
 {
 	if (!build || __atomic_fetch_sub(&build->references, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
-	session_object_destroy(build->session, WIRE_PROGRAM_DESTROY, ID_PROGRAM, build->id);
+	if (build->refused)
+		session_id_return(build->session, ID_PROGRAM, build->id);
+	else
+		session_object_destroy(build->session, WIRE_PROGRAM_DESTROY, ID_PROGRAM, build->id);
 	kernels_free(build);
 	free(build->options);
 	free(build->log);

@@ -13,12 +13,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "shim/opencl/buffer.h"
 #include "shim/opencl/event.h"
 
 struct command_held {
 	struct command_held *next;
 	struct command command;		/* pointers into this allocation; holds queue, event and waits */
 	struct memory_range staging;
+	struct _cl_mem **mems;		/* held; so is command.kernel */
+	uint32_t mem_count;
 	cl_event waits[];
 };
 
@@ -83,11 +86,14 @@ static cl_int record_write(const struct command *command, enum wire_opcode opcod
 	struct ring *ring = queue->context->session->ring;
 	size_t body_bytes = whole ? command->body_bytes : 0, tail_bytes = whole ? command->tail_bytes : 0;
 	struct _cl_event *event = whole ? command->event : NULL;
-	struct wire_queued *record = ring_begin(ring, opcode, sizeof(*record) + body_bytes +
-						wait_count * sizeof(*waits) + tail_bytes,
-						event ? &event->completion : NULL);
-	uint8_t *at = (uint8_t *)(record + 1);
+	size_t bytes = sizeof(struct wire_queued) + body_bytes + wait_count * sizeof(*waits) + tail_bytes;
+	struct wire_queued *record;
+	uint8_t *at;
 
+	if (bytes > WIRE_RECORD_MAX_BYTES)	/* arguments that are too much together */
+		return CL_OUT_OF_RESOURCES;
+	record = ring_begin(ring, opcode, bytes, event ? &event->completion : NULL);
+	at = (uint8_t *)(record + 1);
 	if (!record)
 		return CL_DEVICE_NOT_AVAILABLE;
 	record->queue = queue->id;
@@ -148,16 +154,49 @@ static cl_int command_write(const struct command *command)
 
 /* ---- held commands ---------------------------------------------------------------------------- */
 
+/* What the command uses must live until it is written, as it would if it were under way. */
+static void held_keep(struct command_held *held)
+{
+	const struct _cl_kernel *kernel = held->command.kernel;
+
+	for (int i = 0; i < 2; i++)
+		if (held->command.mems[i])
+			held->mems[held->mem_count++] = held->command.mems[i];
+	for (uint32_t i = 0; kernel && i < kernel->info->wire.arg_count; i++)
+		if (object_is(kernel->argument_mem[i], OBJECT_MEM))
+			held->mems[held->mem_count++] = kernel->argument_mem[i];
+	for (uint32_t i = 0; i < held->mem_count; i++)
+		object_retain(held->mems[i]);
+	if (kernel)
+		object_retain(held->command.kernel);
+}
+
+static void held_free(struct command_held *held)
+{
+	for (cl_uint i = 0; i < held->command.wait_count; i++)
+		event_release(held->waits[i]);
+	for (uint32_t i = 0; i < held->mem_count; i++)
+		mem_release(held->mems[i]);
+	if (held->command.kernel)
+		kernel_release(held->command.kernel);
+	if (held->command.event)
+		event_release(held->command.event);
+	queue_release(held->command.queue);
+	free(held);
+}
+
 static cl_int held_add_locked(struct session *session, const struct command *command)
 {
 	struct _cl_command_queue *queue = command->queue;
+	uint32_t mem_room = 2 + (command->kernel ? command->kernel->info->wire.arg_count : 0);
 	struct command_held *held = calloc(1, sizeof(*held) + command->wait_count * sizeof(cl_event) +
-					   command->body_bytes + command->tail_bytes);
+					   mem_room * sizeof(*held->mems) + command->body_bytes + command->tail_bytes);
 	uint8_t *bytes;
 
 	if (!held)
 		return CL_OUT_OF_HOST_MEMORY;
-	bytes = (uint8_t *)(held->waits + command->wait_count);
+	held->mems = (void *)(held->waits + command->wait_count);
+	bytes = (uint8_t *)(held->mems + mem_room);
 	held->command = *command;
 	held->command.waits = held->waits;
 	for (cl_uint i = 0; i < command->wait_count; i++) {
@@ -173,6 +212,7 @@ static cl_int held_add_locked(struct session *session, const struct command *com
 		command->staging->slab = NULL;
 		held->command.staging = &held->staging;
 	}
+	held_keep(held);
 	object_retain(queue);
 	if (command->event)
 		object_retain(command->event);
@@ -194,9 +234,10 @@ static bool queue_advance_locked(struct session *session, struct _cl_command_que
 	bool moved = false;
 
 	while ((held = queue->held) && (waits_written(held->command.wait_count, held->waits) || session_lost(session))) {
-		if (session_lost(session) || command_write(&held->command) != CL_SUCCESS)
-			if (held->command.event)
-				event_finish_here(held->command.event, CL_DEVICE_NOT_AVAILABLE, false);
+		cl_int error = session_lost(session) ? CL_DEVICE_NOT_AVAILABLE : command_write(&held->command);
+
+		if (error && held->command.event)
+			event_finish_here(held->command.event, error, false);
 		queue->held = held->next;
 		held->next = *gone;
 		*gone = held;
@@ -228,12 +269,7 @@ static void held_advance(struct session *session)
 	ring_waits_wake_all(session->ring);
 	while ((held = gone)) {
 		gone = held->next;
-		for (cl_uint i = 0; i < held->command.wait_count; i++)
-			event_release(held->waits[i]);
-		if (held->command.event)
-			event_release(held->command.event);
-		queue_release(held->command.queue);
-		free(held);
+		held_free(held);
 	}
 }
 
@@ -269,6 +305,19 @@ void commands_held_wait(struct session *session, struct _cl_event *event)
 	pthread_mutex_unlock(&session->held_lock);
 	if (session_lost(session))
 		held_advance(session);
+}
+
+bool command_would_be_held(const struct _cl_command_queue *queue, cl_uint wait_count, const cl_event *waits)
+{
+	struct session *session = queue->context->session;
+	bool held;
+
+	if (!__atomic_load_n(&session->held_count, __ATOMIC_ACQUIRE))
+		return !waits_written(wait_count, waits);
+	pthread_mutex_lock(&session->held_lock);
+	held = queue->held || !waits_written(wait_count, waits);
+	pthread_mutex_unlock(&session->held_lock);
+	return held;
 }
 
 cl_int command_submit(const struct command *command)

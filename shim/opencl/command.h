@@ -19,6 +19,8 @@ struct command {
 	size_t tail_bytes;		/* multiple of 8 */
 	struct memory_range *staging;	/* taken: goes back when the command is over, or it fails here; or NULL */
 	struct _cl_event *event;	/* borrowed, or NULL */
+	struct _cl_mem *mems[2];	/* what it uses, borrowed, or NULL; held commands keep them, and the kernel and its */
+	struct _cl_kernel *kernel;
 };
 
 /* Writes it now, or when the user events it depends on are set. CL_SUCCESS, CL_DEVICE_NOT_AVAILABLE or
@@ -26,6 +28,8 @@ struct command {
 cl_int command_submit(const struct command *command);
 /* True if something in the list has already failed. */
 bool waits_failed(cl_uint count, const cl_event *waits);
+/* True if it would be held now: a user event of the application's must be set before it can go on. */
+bool command_would_be_held(const struct _cl_command_queue *queue, cl_uint wait_count, const cl_event *waits);
 /* True if everything in the list is over. */
 bool waits_over(cl_uint count, const cl_event *waits);
 

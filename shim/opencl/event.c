@@ -120,13 +120,21 @@ static uint32_t event_spin_ns(const struct _cl_event *event)
 void event_wait(struct _cl_event *event)
 {
 	struct session *session = event->context->session;
+	uint64_t start_ns;
 
+	if (event_done(event))
+		return;
+	start_ns = ring_now_ns();
 	while (!event_done(event)) {
 		if (__atomic_load_n(&event->written, __ATOMIC_ACQUIRE))
 			ring_wait_completion(session->ring, &event->completion, event_spin_ns(event));
 		else
 			commands_held_wait(session, event);
 	}
+	/* Its queue's last command: nothing of what was predicted is ahead any more. */
+	if (event->queue && event->completion.sequence &&
+	    event->completion.sequence == __atomic_load_n(&event->queue->last_sequence, __ATOMIC_RELAXED))
+		queue_learn(event->queue, ring_now_ns() - start_ns);
 }
 
 /* ---- hooks ----------------------------------------------------------------------------------- */

@@ -30,7 +30,8 @@ static int snapshot_make(struct _cl_kernel *kernel)
 	kernel->argument_offset = calloc(count + 1, sizeof(*kernel->argument_offset));
 	kernel->argument_room = calloc(count + 1, sizeof(*kernel->argument_room));
 	kernel->argument_set = calloc(count + 1, sizeof(*kernel->argument_set));
-	if (!kernel->argument_offset || !kernel->argument_room || !kernel->argument_set)
+	kernel->argument_mem = calloc(count + 1, sizeof(struct _cl_mem *));
+	if (!kernel->argument_offset || !kernel->argument_room || !kernel->argument_set || !kernel->argument_mem)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct wire_arg_info *info = &kernel->info->arguments[i].wire;
@@ -53,6 +54,7 @@ static void kernel_free(struct _cl_kernel *kernel)
 	free(kernel->argument_offset);
 	free(kernel->argument_room);
 	free(kernel->argument_set);
+	free(kernel->argument_mem);
 	free(kernel);
 }
 
@@ -68,6 +70,10 @@ static struct _cl_kernel *kernel_new_locked(struct _cl_program *program, struct 
 	if (!kernel)
 		return refuse(ret_error, CL_OUT_OF_HOST_MEMORY);
 	kernel->info = info;
+	if (padded(name_bytes) > WIRE_RECORD_MAX_BYTES - sizeof(*record)) {
+		kernel_free(kernel);
+		return refuse(ret_error, CL_OUT_OF_RESOURCES);
+	}
 	if (snapshot_make(kernel) < 0) {
 		kernel_free(kernel);
 		return refuse(ret_error, CL_OUT_OF_HOST_MEMORY);
@@ -99,7 +105,7 @@ static struct _cl_kernel *kernel_new_locked(struct _cl_program *program, struct 
 	return kernel;
 }
 
-static void kernel_release(struct _cl_kernel *kernel)
+void kernel_release(struct _cl_kernel *kernel)
 {
 	struct _cl_program *program = kernel->program;
 
@@ -200,6 +206,7 @@ cl_kernel vgpu_clCloneKernel(cl_kernel source_kernel, cl_int *errcode_ret)
 	memcpy(kernel->argument_offset, source_kernel->argument_offset, (count + 1) * sizeof(*kernel->argument_offset));
 	memcpy(kernel->argument_room, source_kernel->argument_room, count * sizeof(*kernel->argument_room));
 	memcpy(kernel->argument_set, source_kernel->argument_set, count * sizeof(*kernel->argument_set));
+	memcpy(kernel->argument_mem, source_kernel->argument_mem, count * sizeof(struct _cl_mem *));
 	kernel->missing = source_kernel->missing;
 	kernel->local_mem_bytes = source_kernel->local_mem_bytes;
 	return kernel;
@@ -259,7 +266,7 @@ static cl_int set_value(struct _cl_kernel *kernel, cl_uint index, size_t bytes, 
 	return CL_SUCCESS;
 }
 
-static cl_int set_buffer(struct _cl_kernel *kernel, size_t bytes, const void *value, struct wire_arg *arg)
+static cl_int set_buffer(struct _cl_kernel *kernel, cl_uint index, size_t bytes, const void *value, struct wire_arg *arg)
 {
 	struct _cl_mem *mem = NULL;
 
@@ -272,6 +279,7 @@ static cl_int set_buffer(struct _cl_kernel *kernel, size_t bytes, const void *va
 	if (mem && mem->context != kernel->program->context)
 		return CL_INVALID_MEM_OBJECT;
 	arg->object = mem ? mem->id : 0;
+	kernel->argument_mem[index] = mem;
 	return CL_SUCCESS;
 }
 
@@ -320,7 +328,7 @@ cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size,
 	arg.kind = kernel->info->arguments[arg_index].wire.kind;
 	switch (arg.kind) {
 	case WIRE_ARG_BUFFER:
-		error = set_buffer(kernel, arg_size, arg_value, &arg);
+		error = set_buffer(kernel, arg_index, arg_size, arg_value, &arg);
 		break;
 	case WIRE_ARG_LOCAL:
 		error = set_local(kernel, arg_index, arg_size, arg_value, &arg);

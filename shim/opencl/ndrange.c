@@ -89,6 +89,7 @@ static cl_int kernel_enqueue(cl_command_queue queue, cl_kernel kernel, cl_uint w
 		command.opcode = WIRE_NDRANGE;
 		command.body = &record.kernel;
 		command.body_bytes = BODY_BYTES;
+		command.kernel = kernel;
 		command.tail = kernel->snapshot;
 		command.tail_bytes = kernel->snapshot_bytes;
 	}

@@ -114,6 +114,7 @@ struct _cl_command_queue {
 	uint64_t expected_ns;		/* atomic; predicted length of what was enqueued since the last finish */
 	uint32_t expected_count;	/* atomic; NDRanges among it */
 	uint32_t last_kernel_id;	/* atomic */
+	uint64_t failed_seen;		/* atomic; the last refused record that a finish has told of */
 	/* Commands that wait for a user event (command.c), guarded by session->held_lock. */
 	struct command_held *held, **held_end;
 	struct _cl_command_queue *held_next;
@@ -159,6 +160,7 @@ struct build {
 	uint32_t references;		/* atomic */
 	uint32_t id;			/* WIRE program; destroyed with the last reference */
 	struct session *session;	/* borrowed from the program */
+	bool refused;			/* there is nothing at the engine to destroy */
 	cl_build_status status;
 	cl_int error;
 	char *options;
@@ -193,6 +195,7 @@ struct _cl_kernel {
 	uint32_t *argument_offset;	/* in the snapshot */
 	uint32_t *argument_room;	/* bytes kept for its value */
 	bool *argument_set;
+	struct _cl_mem **argument_mem;	/* as set, not held: the application keeps them until it has enqueued */
 };
 
 /* What the shim itself does when a record is over: a read's copy out of staging. */
@@ -258,11 +261,16 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 /* Builds the source on the device and waits for it. CL_SUCCESS with *ret_build, also of a build that failed. */
 cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
 void build_release(struct build *build);
+/* kernel.c */
+void kernel_release(struct _cl_kernel *kernel);
 /* program.c */
 void program_release(struct _cl_program *program);
 /* context.c, queue.c */
 void context_release(struct _cl_context *context);
 void queue_release(struct _cl_command_queue *queue);
+/* CL_SUCCESS, or the error of a record without an event that was refused since this was last asked; tells the context's
+ * callback as well. Which queue's it was is not known, so each says it once. */
+cl_int queue_refusal(struct _cl_command_queue *queue);
 /* Every record and hook of it so far is done. */
 bool queue_idle(struct _cl_command_queue *queue);
 /* Tells how long somebody waited for the queue, so that the next wait knows whether to spin. */

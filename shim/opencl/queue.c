@@ -2,6 +2,7 @@
 /*
  * Command queues. All run in order; the out-of-order property is accepted where the device reports it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,8 @@ cl_command_queue vgpu_clCreateCommandQueueWithProperties(cl_context context, cl_
 	queue->property_count = count;
 	queue->properties = properties;
 	queue->context = context;
+	if (!session_lost(context->session))
+		queue->failed_seen = __atomic_load_n(&context->session->ring->engine->failed, __ATOMIC_ACQUIRE);
 	queue->id = session_queue_take(context->session);
 	if (!queue->id) {
 		error = session_lost(context->session) ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
@@ -150,6 +153,30 @@ void queue_learn(struct _cl_command_queue *queue, uint64_t waited_ns)
 				 __ATOMIC_RELAXED);
 }
 
+cl_int queue_refusal(struct _cl_command_queue *queue)
+{
+	const struct _cl_context *context = queue->context;
+	const struct ring *ring = context->session->ring;
+	struct {
+		uint64_t sequence;
+		cl_int status;
+	} refusal;
+	char text[96];
+
+	if (__atomic_load_n(&ring->lost, __ATOMIC_ACQUIRE))
+		return CL_SUCCESS;	/* says more by itself */
+	refusal.sequence = __atomic_load_n(&ring->engine->failed, __ATOMIC_ACQUIRE);
+	if (__atomic_exchange_n(&queue->failed_seen, refusal.sequence, __ATOMIC_RELAXED) == refusal.sequence)
+		return CL_SUCCESS;
+	refusal.status = __atomic_load_n(&ring->engine->failed_status, __ATOMIC_RELAXED);
+	if (context->notify) {
+		snprintf(text, sizeof(text), "vGPU: a command without an event was refused with error %d", refusal.status);
+		context->notify(text, &refusal, sizeof(refusal), context->notify_data);
+	}
+	/* OpenCL 3.0 §5.13: the errors that a finish can have. */
+	return refusal.status == CL_OUT_OF_HOST_MEMORY ? CL_OUT_OF_HOST_MEMORY : CL_OUT_OF_RESOURCES;
+}
+
 cl_int queue_drain(struct _cl_command_queue *queue)
 {
 	struct session *session = queue->context->session;
@@ -164,7 +191,9 @@ cl_int queue_drain(struct _cl_command_queue *queue)
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	queue_learn(queue, ring_now_ns() - start_ns);
-	return r < 0 ? CL_DEVICE_NOT_AVAILABLE : CL_SUCCESS;
+	if (r < 0 && queue->context->notify)
+		queue->context->notify("vGPU: the device is lost", NULL, 0, queue->context->notify_data);
+	return r < 0 ? CL_DEVICE_NOT_AVAILABLE : queue_refusal(queue);
 }
 
 cl_int vgpu_clFlush(cl_command_queue queue)

@@ -4,6 +4,7 @@
  *
  * The protocol's transfers are linear. A unified buffer is copied to or from right here, once the queue has come to
  * it; another is read as the span that holds the rectangle and written row by row; a copy is a record per row.
+ * A non-blocking one may be over when it returns, but where that would wait for a user event it is deferred.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,6 @@
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
-
-/* One side of a rectangle: where rows lie. */
-struct side {
-	size_t offset, row_pitch, slice_pitch;
-	size_t span;			/* bytes from offset to the end of the last row */
-};
 
 /* OpenCL 3.0 §5.2.2: pitches of 0 are computed; others must hold the rows and slices. */
 static cl_int side_make(const size_t *origin, const size_t *region, size_t row_pitch, size_t slice_pitch,
@@ -48,19 +43,6 @@ static cl_int side_make(const size_t *origin, const size_t *region, size_t row_p
 	return CL_SUCCESS;
 }
 
-static size_t row_at(const struct side *side, size_t slice, size_t row)
-{
-	return slice * side->slice_pitch + row * side->row_pitch;
-}
-
-static void rows_copy(uint8_t *destination, const struct side *to, const uint8_t *source, const struct side *from,
-		      const size_t *region)
-{
-	for (size_t slice = 0; slice < region[2]; slice++)
-		for (size_t row = 0; row < region[1]; row++)
-			memcpy(destination + row_at(to, slice, row), source + row_at(from, slice, row), region[0]);
-}
-
 static cl_int rect_check(cl_command_queue queue, cl_mem buffer, const size_t *buffer_origin, const size_t *host_origin,
 			 const size_t *region, const size_t pitches[4], const void *pointer, cl_uint wait_count,
 			 const cl_event *waits, struct side *ret_device, struct side *ret_host)
@@ -79,6 +61,18 @@ static cl_int rect_check(cl_command_queue queue, cl_mem buffer, const size_t *bu
 	return error ? error : transfer_check(queue, buffer, ret_device->offset, ret_device->span, wait_count, waits);
 }
 
+/* True if it has been deferred, or that failed: doing it here might wait for a user event. */
+static bool rect_deferred(const struct transfer *transfer, cl_bool blocking, bool write, void *pointer, const size_t *region,
+			  const struct side *device, const struct side *host, cl_event *event, cl_int *ret_error)
+{
+	const struct rows rows = { { region[0], region[1], region[2] }, *device, *host };
+
+	if (blocking || !command_would_be_held(transfer->queue, transfer->wait_count, transfer->waits))
+		return false;
+	*ret_error = transfer_defer(transfer, write, pointer, &rows, event);
+	return true;
+}
+
 cl_int vgpu_clEnqueueReadBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool blocking_read,
 				    const size_t *buffer_origin, const size_t *host_origin, const size_t *region,
 				    size_t buffer_row_pitch, size_t buffer_slice_pitch, size_t host_row_pitch,
@@ -95,13 +89,14 @@ cl_int vgpu_clEnqueueReadBufferRect(cl_command_queue queue, cl_mem buffer, cl_bo
 	cl_int error = rect_check(queue, buffer, buffer_origin, host_origin, region, pitches, ptr,
 				  num_events_in_wait_list, event_wait_list, &device, &host);
 
-	(void)blocking_read;	/* both forms are done when this returns, which the non-blocking one may be */
 	if (error)
 		return error;
 	if (buffer->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))
 		return CL_INVALID_OPERATION;
 	transfer.offset = device.offset;
 	transfer.bytes = device.span;
+	if (rect_deferred(&transfer, blocking_read, false, ptr, region, &device, &host, event, &error))
+		return error;
 	source = buffer->ops->address(buffer, device.offset);
 	if (source) {
 		error = transfer_settle(&transfer);
@@ -132,11 +127,12 @@ cl_int vgpu_clEnqueueWriteBufferRect(cl_command_queue queue, cl_mem buffer, cl_b
 	cl_int error = rect_check(queue, buffer, buffer_origin, host_origin, region, pitches, ptr,
 				  num_events_in_wait_list, event_wait_list, &device, &host);
 
-	(void)blocking_write;	/* as above */
 	if (error)
 		return error;
 	if (buffer->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))
 		return CL_INVALID_OPERATION;
+	if (rect_deferred(&transfer, blocking_write, true, (void *)(uintptr_t)ptr, region, &device, &host, event, &error))
+		return error;
 	error = transfer_settle(&transfer);
 	if (error)
 		return error;
@@ -207,6 +203,7 @@ cl_int vgpu_clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem src_buffer, c
 			.waits = first ? event_wait_list : NULL,
 			.body = &record.source,
 			.body_bytes = sizeof(record) - offsetof(struct wire_buffer_copy, source),
+			.mems = { src_buffer, dst_buffer },
 		};
 
 		error = command_enqueue(&command, CL_COMMAND_COPY_BUFFER_RECT, last ? event : NULL);

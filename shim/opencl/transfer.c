@@ -74,6 +74,7 @@ cl_int transfer_record(const struct transfer *transfer, enum wire_opcode opcode,
 		.body = &record.buffer,
 		.body_bytes = sizeof(record) - offsetof(struct wire_buffer_transfer, buffer),
 		.staging = release ? range : NULL,
+		.mems = { transfer->mem },
 	};
 
 	record.range.bytes = transfer->bytes;
@@ -150,6 +151,8 @@ static cl_int read_chunks(const struct transfer *transfer, uint8_t *destination,
 		error = event->status < 0 ? event->status : CL_SUCCESS;
 		done += piece.bytes;
 		piece.wait_count = 0;
+		if (!error && done == transfer->bytes)
+			error = queue_refusal(transfer->queue);
 		if (!error && done == transfer->bytes && ret_event)
 			*ret_event = event;
 		else
@@ -158,6 +161,23 @@ static cl_int read_chunks(const struct transfer *transfer, uint8_t *destination,
 			return error;
 	}
 	return CL_SUCCESS;
+}
+
+/* The whole transfer, to be done when the queue has come to it: here and now it would wait for a user event. */
+static cl_int defer(const struct transfer *transfer, bool write, void *host, cl_event *ret_event)
+{
+	const struct rows rows = {
+		.region = { transfer->bytes, 1, 1 },
+		.device = { transfer->offset, transfer->bytes, transfer->bytes, transfer->bytes },
+		.host = { 0, transfer->bytes, transfer->bytes, transfer->bytes },
+	};
+
+	return transfer_defer(transfer, write, host, &rows, ret_event);
+}
+
+static bool would_be_held(const struct transfer *transfer)
+{
+	return command_would_be_held(transfer->queue, transfer->wait_count, transfer->waits);
 }
 
 cl_int transfer_read(const struct transfer *transfer, void *destination, cl_event *ret_event)
@@ -177,12 +197,17 @@ cl_int transfer_read(const struct transfer *transfer, void *destination, cl_even
 				event_release(event);
 			if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
 				return error;
+			if (would_be_held(transfer))
+				return defer(transfer, false, destination, ret_event);
 		}
 		error = transfer_settle(transfer);	/* blocking, or no room for staging */
 		if (error)
 			return error;
 	}
 	if (source) {
+		error = transfer->blocking ? queue_refusal(transfer->queue) : CL_SUCCESS;
+		if (error)
+			return error;
 		memcpy(destination, source, transfer->bytes);
 		return command_done_here(transfer->queue, transfer->type, ret_event);
 	}
@@ -194,11 +219,29 @@ cl_int transfer_read(const struct transfer *transfer, void *destination, cl_even
 			event_release(event);
 		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
 			return error;
+		if (would_be_held(transfer))
+			return defer(transfer, false, destination, ret_event);
 	}
 	return read_chunks(transfer, destination, ret_event);
 }
 
 /* ---- write ---------------------------------------------------------------------------------------- */
+
+/* A read that is held back is to fill it first. */
+static bool held_read_fills(struct session *session, const void *source, size_t bytes)
+{
+	bool found = false;
+
+	if (!__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
+		return false;
+	pthread_mutex_lock(&session->hook_lock);
+	for (struct hook *hook = session->hooks; hook && !found; hook = hook->next)
+		found = (const uint8_t *)hook->destination < (const uint8_t *)source + bytes &&
+			(const uint8_t *)source < (const uint8_t *)hook->destination + hook->bytes &&
+			!__atomic_load_n(&hook->event->written, __ATOMIC_ACQUIRE);
+	pthread_mutex_unlock(&session->hook_lock);
+	return found;
+}
 
 /* A read under way may still be to fill what is to be written: in queue order it comes first. */
 static void await_reads_into(struct session *session, const void *source, size_t bytes)
@@ -271,15 +314,20 @@ static cl_int write_chunks(const struct transfer *transfer, const uint8_t *sourc
 cl_int transfer_write(const struct transfer *transfer, const void *source, cl_event *ret_event)
 {
 	uint8_t *destination = transfer->mem->ops->address(transfer->mem, transfer->offset);
+	void *host = (void *)(uintptr_t)source;
 	cl_int error;
 
 	if (session_lost(transfer->queue->context->session))
 		return CL_DEVICE_NOT_AVAILABLE;
+	if (!transfer->blocking && held_read_fills(transfer->queue->context->session, source, transfer->bytes))
+		return defer(transfer, true, host, ret_event);
 	if (destination && !settled(transfer)) {
 		if (!transfer->blocking) {
 			error = write_staged(transfer, source, ret_event);
 			if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
 				return error;
+			if (would_be_held(transfer))
+				return defer(transfer, true, host, ret_event);
 		}
 		error = transfer_settle(transfer);
 		if (error)
@@ -293,6 +341,8 @@ cl_int transfer_write(const struct transfer *transfer, const void *source, cl_ev
 		error = write_staged(transfer, source, ret_event);
 		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
 			return error;
+		if (would_be_held(transfer))
+			return defer(transfer, true, host, ret_event);
 	}
 	return write_chunks(transfer, source, ret_event);
 }
@@ -349,6 +399,7 @@ cl_int vgpu_clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const voi
 		.waits = event_wait_list,
 		.body = &record.buffer,
 		.body_bytes = sizeof(record) - offsetof(struct wire_buffer_fill, buffer),
+		.mems = { buffer },
 	};
 	cl_int error = transfer_check(queue, buffer, offset, cb, num_events_in_wait_list, event_wait_list);
 
@@ -375,6 +426,7 @@ cl_int vgpu_clEnqueueCopyBuffer(cl_command_queue queue, cl_mem src_buffer, cl_me
 		.waits = event_wait_list,
 		.body = &record.source,
 		.body_bytes = sizeof(record) - offsetof(struct wire_buffer_copy, source),
+		.mems = { src_buffer, dst_buffer },
 	};
 	cl_int error = transfer_check(queue, src_buffer, src_offset, cb, num_events_in_wait_list, event_wait_list);
 	size_t source_at, destination_at;

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 e2e_begin service_stress
-rounds=${ROUNDS:-8}
+rounds=${ROUNDS:-4}
 RANDOM=${SEED:-1}
 
 processes() { pgrep -f -- "--dir $WORK/run/vgpu" | wc -l; }
@@ -57,6 +57,15 @@ stop_without_keeper() {
 		service_start || return 1
 	done
 }
+several_stop() {
+	local i n
+	for ((i = 0; i < rounds / 2; i++)); do
+		for n in 1 2 3; do vgpu_create "extra$n" "$(admin profile list --json | jq -r '.profiles | min_by(.vram_bytes).name')" || return 1; done
+		service_end && no_processes && sleep 0.1 && no_processes && service_start || return 1
+		for n in 1 2 3; do admin vgpu delete "extra$n" --yes || return 1; done
+	done
+}
+check "several vGPUs stop at once, and none is started again" several_stop
 check "the service stops whole while a keeper is dead and its devices start another" stop_without_keeper
 
 # A jail depends on what its keeper may do; each keeper is started either by vgpud or by a device.
@@ -111,4 +120,130 @@ exhausted() {
 		direct "$id" "$BUILD/tests/vgpu-guest-test" soak --seconds 1
 }
 check "a keeper without descriptors turns clients away, idles, and serves again" exhausted
+
+silent_clients() {
+	eventually 5 running && silent "$run/direct.sock" 3 && silent_vm "$run/vfio-user.sock" || return 1
+	eventually 5 eval '[ "$(vgpu_field "$id" .slots)" = 4 ]' || return 1
+	eventually 20 holds_nothing "$id" && grep -c 'has not begun to speak' "$WORK/vgpud.log"
+	local result=$?
+	silent_end
+	kill -9 "$SILENT_VM" 2>/dev/null
+	return $result
+}
+silent_vm() {
+	local first=$SILENT
+	silent "$1" 1
+	SILENT_VM=$SILENT
+	SILENT=$first
+}
+check "clients that connect and keep silent lose their slots" silent_clients
+
+# One client that computes, and processes killed in pairs. Only a keeper and all its devices at once cost a connection.
+begin_client() {
+	direct_bg "$WORK/soak" "$id" "$BUILD/tests/vgpu-guest-test" soak --seconds "$1"
+	CLIENT=$!
+	wait_for_line "$WORK/soak" rounds= 30
+}
+client_was_right() { wait "$CLIENT" && grep -q 'state=done.* wrong=0' "$WORK/soak"; }
+slot_of_client() { find "$run" -name 'slot-*.pid' -printf '%f\n' | sed 's/[^0-9]//g' | head -n 1; }
+kill_device() { kill -9 "$(device_pid "$(slot_of_client)")" 2>/dev/null; }
+kill_vgpud() {
+	kill -9 "$VGPUD_PID"
+	wait "$VGPUD_PID" 2>/dev/null
+	return 0
+}
+rejoined() { [ "$(grep -c 'has given back' "$WORK/vgpud.log")" -gt "$1" ]; }
+pairs() {
+	local i before
+	eventually 5 running && begin_client $((rounds + 4)) || return 1
+	for ((i = 0; i < rounds; i++)); do
+		before=$(grep -c 'has given back' "$WORK/vgpud.log")
+		case $((i % 4)) in
+		0) kill -9 "$(keeper_pid)" && kill_vgpud && service_start || return 1 ;;
+		1) kill -9 "$(keeper_pid)" && short_pause && kill -9 "$(keeper_pid)" ;;
+		2) kill_device && short_pause && kill -9 "$(keeper_pid)" ;;
+		3) kill_vgpud && kill_device && service_start || return 1 ;;
+		esac
+		# The next pair may hit the device: it must have given everything back by then.
+		[ $((i % 4)) = 3 ] || eventually 5 rejoined "$before" || return 1
+		sleep 0.1
+	done
+	client_was_right && eventually 5 holds_nothing "$id"
+}
+check "keeper, device and vgpud killed in pairs under a client: no wrong result" pairs
+
+gone_meanwhile() {
+	local i
+	for ((i = 0; i < 3 || i < rounds / 2; i++)); do
+		eventually 5 running && begin_client 30 || return 1
+		case $((i % 3)) in
+		0) kill -9 "$(keeper_pid)" "$CLIENT" ;;
+		1) kill_device; kill -9 $(pgrep -f -- "vgpu-compute --dir $run") "$CLIENT" ;;
+		2) kill -9 "$(keeper_pid)" $(pgrep -f -- "vgpu-device --dir $run") ;;
+		esac
+		kill "$CLIENT" 2>/dev/null
+		wait "$CLIENT" 2>/dev/null
+		eventually 5 running && eventually 10 holds_nothing "$id" || return 1
+		[ "$(processes)" = 1 ] || { pgrep -af -- "--dir $run"; return 1; }
+	done
+}
+check "clients, engines and devices gone while the keeper is dead: nothing is left" gone_meanwhile
+
+many_connections() {
+	local keeper before
+	eventually 5 running || return 1
+	keeper=$(keeper_pid)
+	before=$(ls "/proc/$keeper/fd" | wc -l)
+	python3 - "$run/vfio-user.sock" "$run/direct.sock" <<'END' || return 1
+import socket, sys
+for i in range(150):
+    for path in sys.argv[1:]:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        if i % 3 == 1:
+            s.send(b"\0" * (i % 20))
+        if i % 3 == 2:
+            s.send(bytes([i]) * 64)
+        s.close()
+END
+	eventually 20 holds_nothing "$id" && [ "$(processes)" = 1 ] && [ "$(keeper_pid)" = "$keeper" ] || return 1
+	echo "descriptors of the keeper: $before before, $(ls "/proc/$keeper/fd" | wc -l) after"
+	[ "$(ls "/proc/$keeper/fd" | wc -l)" = "$before" ]
+}
+check "hundreds of connections that come and go, some with garbage: the keeper holds what it held" many_connections
+
+deleted_while_connecting() {
+	local i victim pids
+	for ((i = 0; i < rounds / 2; i++)); do
+		victim=$(vgpu_create victim "$(admin profile list --json | jq -r '.profiles | min_by(.vram_bytes).name')") || return 1
+		python3 -c '
+import socket, sys
+while True:
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(sys.argv[1])
+    except OSError:
+        break
+    s.close()' "$WORK/run/vgpu/$victim/direct.sock" &
+		pids=$!
+		STARTED_PIDS+=("$pids")
+		short_pause
+		admin vgpu delete victim --yes --force || return 1
+		wait "$pids"
+		[ ! -e "$WORK/run/vgpu/$victim" ] && [ -z "$(pgrep -f -- "--dir $WORK/run/vgpu/$victim")" ] || return 1
+	done
+}
+check "vGPUs are deleted while clients connect: folder and processes go" deleted_while_connecting
+
+starts_and_stops() {
+	local i
+	for ((i = 0; i < rounds / 2; i++)); do
+		service_end && no_processes && [ -z "$(find "$WORK/run" -name '*.pid' -o -name '*.sock')" ] && service_start || return 1
+		eventually 5 running || return 1
+		kill "$VGPUD_PID"
+		wait "$VGPUD_PID" || return 1
+		[ "$(processes)" = 1 ] && service_start && eventually 5 running || return 1
+	done
+}
+check "vgpud starts and stops, with and without its vGPUs: no file or process stays" starts_and_stops
 e2e_end

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "mdev/engine/engine_protocol.h"
@@ -64,6 +65,9 @@ static bool say(struct virtio_gpu *gpu, uint32_t context, const struct engine_me
 
 	if (status == -EAGAIN && !channel->full)
 		watch(gpu, context, EPOLL_CTL_MOD, true);
+	/* An engine may close one direction only, and writable it would be for ever: let the end show as an event. */
+	if (status && status != -EAGAIN)
+		shutdown(channel->fd, SHUT_RDWR);
 	return status == 0;
 }
 

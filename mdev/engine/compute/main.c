@@ -14,6 +14,7 @@
  * fault, which is in the log and on the channel, 2 for wrong arguments.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -170,6 +171,17 @@ fault:
 	return EXIT_FAILURE;
 }
 
+/* A kernel's printf writes there, as much as it likes: until it is carried to the guest it goes nowhere. */
+static int silence_output(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int r = fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ? -errno : 0;
+
+	if (fd > STDOUT_FILENO)
+		close(fd);
+	return r;
+}
+
 static int run_engine(struct arguments *a, char **argv)
 {
 	static const int fds[] = {ENGINE_FD_CHANNEL, ENGINE_FD_DOORBELL, ENGINE_FD_COMPLETION, ENGINE_FD_GRANT,
@@ -195,6 +207,8 @@ static int run_engine(struct arguments *a, char **argv)
 		.keep_fd_count = sizeof(fds) / sizeof(fds[0]),
 		.guarded_fd = ENGINE_FD_APERTURE,
 	};
+	if (!r)
+		r = silence_output();
 	if (!r)
 		r = jail_enter(&jail, &guard);
 	if (!r && guard.listener >= 0)

@@ -814,6 +814,12 @@ static void the_engine_has_nothing_of_its_starter(void **state)
 		if (bytes)
 			assert_non_null(memmem(environment, bytes, "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd", 44));
 	}
+	snprintf(path, sizeof(path), "/proc/%d/fd/1", (int)h.pid);
+	ssize_t linked = readlink(path, line, sizeof(line) - 1);
+	if (linked > 0) {	/* as for environ */
+		line[linked] = 0;
+		assert_string_equal(line, "/dev/null");	/* a kernel's printf fills no log */
+	}
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)h.pid);
 	file = fopen(path, "r");
 	assert_non_null(file);
@@ -826,6 +832,73 @@ static void the_engine_has_nothing_of_its_starter(void **state)
 	assert_int_equal(found, 3);
 	harness_stop(&h);
 }
+
+#ifdef __x86_64__
+static const char thief_text[] =
+	"kernel void map(global long *a)\n"
+	"{ long r;\n"
+	"  __asm__ volatile(\"movq 16(%5), %%r10; movq 24(%5), %%r8; movq (%5), %%r9; syscall\" : \"=a\"(r)\n"
+	"                   : \"a\"(9l), \"D\"(0l), \"S\"(a[1]), \"d\"(3l), \"b\"(a)\n"
+	"                   : \"rcx\", \"r8\", \"r9\", \"r10\", \"r11\", \"memory\");\n"
+	"  a[4] = r; }\n";
+
+/* The number under which the engine holds the aperture. */
+static long aperture_number(const struct harness *h)
+{
+	char path[64], target[128];
+
+	for (long fd = 3; fd <= 65536; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%ld", (int)h->pid, fd);
+		ssize_t length = readlink(path, target, sizeof(target) - 1);
+		if (length > 0 && (target[length] = 0, strstr(target, "memfd:aperture")))
+			return fd;
+	}
+	fail_msg("the engine does not hold the aperture");
+	return -1;
+}
+
+/* What a guest runs is native code in the engine, system calls and all. */
+static void a_guests_kernel_maps_nothing_but_its_blobs(void **state)
+{
+	struct harness h;
+	struct harness_launch l;
+	const long shared = 1, private = 2, eperm = -1;
+
+	(void)state;
+	harness_start(&h, NULL);
+	assert_true(h.listener >= 0);
+	assert_int_equal(harness_build(&h, PROGRAM, thief_text, NULL, NULL), 0);
+	assert_int_equal(harness_kernel(&h, 1, PROGRAM, "map"), 0);
+	assert_int_equal(harness_buffer(&h, 1, 0, 4096), 0);
+	long fd = aperture_number(&h);
+	const struct {
+		long offset, bytes, flags;
+		bool right;
+	} tries[] = {
+		{HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, shared, true},
+		{HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, private, false},
+		{0x100000, 0x100000, shared, false},	/* between its blobs: another context's may lie there */
+		{0, HARNESS_MEMORY_OFFSET + HARNESS_MEMORY_BYTES, shared, false},
+	};
+	for (unsigned i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		long *a = (long *)(void *)h.memory;
+		a[0] = tries[i].offset;
+		a[1] = tries[i].bytes;
+		a[2] = tries[i].flags;
+		a[3] = fd;
+		a[4] = 0;
+		harness_launch_begin(&l, HARNESS_QUEUE, 1, harness_slot(&h), 1, 1);
+		harness_launch_buffer(&l, 1);
+		assert_int_equal(launch_and_wait(&h, &l, 20000), 0);
+		if (tries[i].right)
+			assert_true(a[4] > 0);
+		else
+			assert_int_equal(a[4], eperm);
+	}
+	assert_int_equal(h.refused_maps, 3);
+	harness_stop(&h);
+}
+#endif
 
 int main(int argc, char **argv)
 {
@@ -854,6 +927,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(garbage_in_the_ring_is_a_fault),
 		cmocka_unit_test(random_records_are_refused_one_by_one),
 		cmocka_unit_test(the_engine_has_nothing_of_its_starter),
+#ifdef __x86_64__	/* its assembler */
+		cmocka_unit_test(a_guests_kernel_maps_nothing_but_its_blobs),
+#endif
 	};
 
 	/* For a look at single tests: --only PATTERN (* and ?). */

@@ -54,7 +54,7 @@ static int try_everything(int fd)
 static int in_the_jail(void)
 {
 	char path[64];
-	int failed;
+	int failed, listener;
 
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		int fd = eventfd(0, EFD_NONBLOCK);
@@ -63,7 +63,7 @@ static int in_the_jail(void)
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return 101;
-	if (jail_seccomp_enter())
+	if (jail_seccomp_enter(-1, &listener))
 		return 102;
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		failed = try_everything(events[i]);

@@ -233,6 +233,130 @@ static void what_waits_for_a_user_event_is_held_until_it_is_set(void **state)
 	world_end(&world);
 }
 
+static void CL_CALLBACK context_note(const char *text, const void *private_info, size_t bytes, void *data)
+{
+	(void)private_info;
+	(void)bytes;
+	assert_non_null(strstr(text, "-5"));
+	++*(int *)data;
+}
+
+static void a_refused_command_without_an_event_is_told(void **state)
+{
+	cl_command_queue queue;
+	struct world world;
+	int one = 1, told = 0;
+	cl_context context;
+	cl_int error;
+	cl_mem mem;
+
+	(void)state;
+	world_make(&world);
+	context = clCreateContext(NULL, 1, &device, context_note, &told, &error);
+	assert_cl(error);
+	queue = clCreateCommandQueueWithProperties(context, device, NULL, &error);
+	assert_cl(error);
+	mem = world_buffer(&world, 4, &one);
+	assert_cl(clFinish(world.queue));
+	SET(fail_kernels, 1);
+	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_int_equal(clFinish(world.queue), CL_OUT_OF_RESOURCES);
+	assert_cl(clFinish(world.queue));
+	assert_int_equal(clFinish(queue), CL_OUT_OF_RESOURCES);	/* nobody knows whose it was */
+	assert_int_equal(told, 1);
+	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_cl(clFlush(world.queue));
+	usleep(20000);
+	assert_int_equal(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL), CL_OUT_OF_RESOURCES);
+	SET(fail_kernels, 0);
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+	clReleaseCommandQueue(queue);
+	clReleaseContext(context);
+	clReleaseMemObject(mem);
+	world_end(&world);
+}
+
+/* What a held command uses lives until it has run, whatever the application lets go of (OpenCL 3.0 §5.2.1, §5.9.1). */
+static void a_held_command_keeps_what_it_uses(void **state)
+{
+	struct world world;
+	cl_event user, read;
+	int data = 7, other = 1, got = 0;
+	const size_t one = 1;
+	const int factor = 10;
+	cl_mem mem, next;
+	cl_kernel scale;
+	cl_int error;
+
+	(void)state;
+	world_make(&world);
+	mem = world_buffer(&world, 4, &data);
+	user = clCreateUserEvent(world.context, &error);
+	assert_cl(error);
+	scale = clCreateKernel(world.program, "scale", &error);
+	assert_cl(error);
+	assert_cl(clSetKernelArg(scale, 0, sizeof(mem), &mem));
+	assert_cl(clSetKernelArg(scale, 1, sizeof(factor), &factor));
+	assert_cl(clEnqueueNDRangeKernel(world.queue, scale, 1, NULL, &one, NULL, 1, &user, NULL));
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_FALSE, 0, 4, &got, 0, NULL, &read));
+	assert_cl(clReleaseKernel(scale));
+	assert_cl(clReleaseMemObject(mem));
+	next = world_buffer(&world, 4, &other);	/* might be given the same place and id */
+	assert_cl(clSetUserEventStatus(user, CL_COMPLETE));
+	assert_cl(clWaitForEvents(1, &read));
+	assert_int_equal(got, 70);
+	assert_cl(clEnqueueReadBuffer(world.queue, next, CL_TRUE, 0, 4, &got, 0, NULL, NULL));
+	assert_int_equal(got, 1);
+	clReleaseEvent(user);
+	clReleaseEvent(read);
+	clReleaseMemObject(next);
+	world_end(&world);
+}
+
+/* Non-blocking calls return whatever they wait for: this thread is the one that sets the user event. */
+static void non_blocking_transfers_wait_for_a_user_event_elsewhere(void **state)
+{
+	const size_t origin[3] = { 0, 0, 0 }, region[3] = { 4, 2, 1 };
+	int data[4] = { 1, 2, 3, 4 }, source[4] = { 10, 20, 30, 40 }, got[4] = { 0 }, relay = 0;
+	struct world world;
+	cl_event user, write, read, last;
+	cl_int error;
+	cl_mem mem;
+
+	(void)state;
+	world_make(&world);
+	mem = world_buffer(&world, sizeof(data), data);
+	user = clCreateUserEvent(world.context, &error);
+	assert_cl(error);
+	assert_cl(clEnqueueWriteBufferRect(world.queue, mem, CL_FALSE, origin, origin, region, 8, 0, 8, 0, source, 1, &user,
+					   &write));
+	assert_cl(clEnqueueReadBufferRect(world.queue, mem, CL_FALSE, origin, origin, region, 8, 0, 8, 0, got, 0, NULL, &read));
+	/* A write from where a read that has not run yet will put it. */
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_FALSE, 0, 4, &relay, 0, NULL, NULL));
+	assert_cl(clEnqueueWriteBuffer(world.queue, mem, CL_FALSE, 12, 4, &relay, 0, NULL, &last));
+	assert_cl(clFlush(world.queue));
+	usleep(10000);
+	assert_int_equal(status_of(write), CL_QUEUED);
+	assert_int_equal(status_of(read), CL_QUEUED);
+	assert_int_equal(got[0], 0);
+	assert_cl(clSetUserEventStatus(user, CL_COMPLETE));
+	assert_cl(clWaitForEvents(1, &last));
+	assert_int_equal(status_of(write), CL_COMPLETE);
+	assert_int_equal(got[0], 10);
+	assert_int_equal(got[1], 0);
+	assert_int_equal(got[2], 30);
+	assert_int_equal(relay, 10);
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, sizeof(got), got, 0, NULL, NULL));
+	assert_int_equal(got[0], 10);
+	assert_int_equal(got[3], 10);
+	clReleaseEvent(user);
+	clReleaseEvent(write);
+	clReleaseEvent(read);
+	clReleaseEvent(last);
+	clReleaseMemObject(mem);
+	world_end(&world);
+}
+
 static void a_user_event_that_fails_fails_what_waits(void **state)
 {
 	struct world world;
@@ -383,6 +507,9 @@ int main(void)
 		TEST(a_list_longer_than_the_wires_is_folded),
 		TEST(what_waits_for_a_user_event_is_held_until_it_is_set),
 		TEST(a_user_event_that_fails_fails_what_waits),
+		TEST(a_refused_command_without_an_event_is_told),
+		TEST(a_held_command_keeps_what_it_uses),
+		TEST(non_blocking_transfers_wait_for_a_user_event_elsewhere),
 		TEST(a_lost_device_answers_errors_and_a_new_context_works),
 		TEST(a_kernel_that_kills_its_engine_wakes_who_waits),
 		TEST(the_child_of_a_fork_gets_errors_and_can_start_anew),

@@ -665,6 +665,82 @@ static void the_environment_names_the_vgpus(void **state)
 	stop(second);
 }
 
+static void a_look_and_the_context_after_it_share_a_connection(void **state)
+{
+	struct fake_device *device = start(usual());
+	struct wire_capset **capsets;
+	struct transport *transport;
+	char why[256];
+
+	(void)state;
+	setenv("VGPU_SOCKET", fake_device_path(device), 1);
+	assert_int_equal(transport_enumerate(&capsets), 1);
+	free(capsets[0]);
+	free(capsets);
+	assert_int_equal(fake_device_counts(device).connections, 1);
+	assert_int_equal(transport_open(0, &transport, why), 0);
+	assert_int_equal(fake_device_counts(device).connections_ever, 1);
+	/* It is the context's now: it ends with it, at once. */
+	transport->ops->close(transport);
+	for (unsigned i = 0; i < 500 && fake_device_counts(device).connections; i++)
+		usleep(1000);
+	assert_int_equal(fake_device_counts(device).connections, 0);
+
+	/* Who only looks is disconnected soon; stop() waits for that. */
+	assert_int_equal(transport_enumerate(&capsets), 1);
+	free(capsets[0]);
+	free(capsets);
+	assert_int_equal(fake_device_counts(device).connections_ever, 2);
+	unsetenv("VGPU_SOCKET");
+	stop(device);
+}
+
+static void a_service_that_goes_leaves_no_kept_connection(void **state)
+{
+	struct fake_device *device = start(usual());
+	struct wire_capset *kept;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(direct_capset(fake_device_path(device), &kept, why), 0);
+	free(kept);
+	fake_device_drop(device);
+	stop(device);
+}
+
+struct absence {
+	const char *path;
+	char away[512];
+};
+
+static void *come_back(void *data)
+{
+	struct absence *absence = data;
+
+	usleep(300000);
+	assert_int_equal(rename(absence->away, absence->path), 0);
+	return NULL;
+}
+
+/* As while a keeper is replaced. */
+static void a_socket_that_is_away_for_a_moment_is_waited_for(void **state)
+{
+	struct fake_device *device = start(usual());
+	struct absence absence = {.path = fake_device_path(device)};
+	struct transport *transport;
+	pthread_t thread;
+	char why[256];
+
+	(void)state;
+	snprintf(absence.away, sizeof(absence.away), "%s.away", absence.path);
+	assert_int_equal(rename(absence.path, absence.away), 0);
+	assert_int_equal(pthread_create(&thread, NULL, come_back, &absence), 0);
+	assert_int_equal(direct_open(absence.path, 0, &transport, why), 0);
+	pthread_join(thread, NULL);
+	transport->ops->close(transport);
+	stop(device);
+}
+
 /* The child of a fork makes a connection, so a thread: ThreadSanitizer refuses that unless told. */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
@@ -702,6 +778,9 @@ int main(void)
 		cmocka_unit_test(a_child_of_fork_has_nothing_of_it),
 		cmocka_unit_test(what_does_not_fit_is_said),
 		cmocka_unit_test(the_environment_names_the_vgpus),
+		cmocka_unit_test(a_look_and_the_context_after_it_share_a_connection),
+		cmocka_unit_test(a_service_that_goes_leaves_no_kept_connection),
+		cmocka_unit_test(a_socket_that_is_away_for_a_moment_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Non-blocking transfers that this thread could not do without waiting for a user event, which may be its own to set.
+ *
+ * Theory of operation. A marker takes the transfer's place in the queue; behind it a second one, whose event is the
+ * application's, waits for a user event of ours, so whatever follows on the queue is held back with it. When the first is
+ * over, the library's thread moves the bytes and sets the user event.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/opencl/buffer.h"
+#include "shim/opencl/command.h"
+#include "shim/opencl/event.h"
+
+struct deferred {
+	struct _cl_mem *mem;		/* held */
+	struct _cl_event *moved;	/* the user event, held */
+	bool write;
+	uint8_t *host;
+	struct rows rows;
+};
+
+void rows_copy(uint8_t *destination, const struct side *to, const uint8_t *source, const struct side *from,
+	       const size_t *region)
+{
+	for (size_t slice = 0; slice < region[2]; slice++)
+		for (size_t row = 0; row < region[1]; row++)
+			memcpy(destination + row_at(to, slice, row), source + row_at(from, slice, row), region[0]);
+}
+
+/* Through a queue for the purpose: the application's is held back. */
+static cl_int rows_transfer(const struct deferred *deferred)
+{
+	const struct rows *rows = &deferred->rows;
+	struct _cl_context *context = deferred->mem->context;
+	struct transfer transfer = { .mem = deferred->mem, .blocking = CL_TRUE, .bytes = rows->region[0],
+				     .type = deferred->write ? CL_COMMAND_WRITE_BUFFER : CL_COMMAND_READ_BUFFER };
+	cl_int error = CL_SUCCESS;
+
+	transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->device, NULL, &error);
+	for (size_t i = 0; !error && i < rows->region[1] * rows->region[2]; i++) {
+		size_t slice = i / rows->region[1], row = i % rows->region[1];
+		uint8_t *host = deferred->host + rows->host.offset + row_at(&rows->host, slice, row);
+
+		transfer.offset = rows->device.offset + row_at(&rows->device, slice, row);
+		error = deferred->write ? transfer_write(&transfer, host, NULL) : transfer_read(&transfer, host, NULL);
+	}
+	if (transfer.queue)
+		queue_release(transfer.queue);
+	return error;
+}
+
+static cl_int rows_move(const struct deferred *deferred)
+{
+	const struct rows *rows = &deferred->rows;
+	uint8_t *device = deferred->mem->ops->address(deferred->mem, rows->device.offset);
+	uint8_t *host = deferred->host + rows->host.offset;
+
+	if (!device)
+		return rows_transfer(deferred);
+	if (deferred->write)
+		rows_copy(device, &rows->device, host, &rows->host, rows->region);
+	else
+		rows_copy(host, &rows->host, device, &rows->device, rows->region);
+	return CL_SUCCESS;
+}
+
+static void deferred_free(struct deferred *deferred)
+{
+	event_release(deferred->moved);
+	mem_release(deferred->mem);
+	free(deferred);
+}
+
+/* Its place in the queue has come. */
+static void CL_CALLBACK deferred_run(cl_event place, cl_int status, void *data)
+{
+	struct deferred *deferred = data;
+
+	(void)place;
+	if (status == CL_COMPLETE)
+		status = rows_move(deferred);
+	commands_user_event_set(deferred->moved, status);
+	deferred_free(deferred);
+}
+
+cl_int transfer_defer(const struct transfer *transfer, bool write, void *host, const struct rows *rows, cl_event *ret_event)
+{
+	struct deferred *deferred = malloc(sizeof(*deferred));
+	struct command command = { .queue = transfer->queue, .opcode = WIRE_MARKER, .wait_count = 1 };
+	cl_event place = NULL, moved;
+	cl_int error;
+
+	if (!deferred)
+		return CL_OUT_OF_HOST_MEMORY;
+	moved = event_create(transfer->queue->context, NULL, CL_COMMAND_USER);
+	if (!moved) {
+		free(deferred);
+		return CL_OUT_OF_HOST_MEMORY;
+	}
+	*deferred = (struct deferred){ transfer->mem, moved, write, host, *rows };
+	object_retain(transfer->mem);
+	object_retain(moved);
+	error = transfer_marker(transfer, &place);
+	command.waits = &moved;
+	if (!error)
+		error = command_enqueue(&command, transfer->type, ret_event);
+	if (!error)
+		error = vgpu_clSetEventCallback(place, CL_COMPLETE, deferred_run, deferred);
+	if (error) {		/* what stands in the queue already must not wait for ever */
+		commands_user_event_set(moved, error);
+		deferred_free(deferred);
+	}
+	if (place)
+		event_release(place);
+	event_release(moved);
+	return error;
+}
