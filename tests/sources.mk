@@ -59,8 +59,6 @@ E2E += tests/e2e/vm_guest.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
-E2E += tests/e2e/vm_guest.sh
-E2E += tests/e2e/vm_kills.sh
 SMOKE += tests/e2e/vm_smoke.sh
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
