@@ -69,11 +69,12 @@ listed() {
 	local script missing=0
 	for script in tests/e2e/*.sh; do
 		grep -qE '^e2e_end( |$)' "$script" || continue
-		grep -qE "^E2E \+= $script\$" tests/sources.mk || { echo "not in tests/sources.mk: $script"; missing=1; }
+		[ "$(grep -cE "^E2E \\+= $script\$" tests/sources.mk)" = 1 ] ||
+			{ echo "not once in tests/sources.mk: $script"; missing=1; }
 	done
 	return $missing
 }
-check "each end-to-end test is run by make test" listed
+check "each end-to-end test is run by make test, once" listed
 
 linted() { scripts | xargs shellcheck -x -P SCRIPTDIR -P . -S warning; }
 if command -v shellcheck >/dev/null; then
