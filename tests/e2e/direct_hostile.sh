@@ -100,8 +100,6 @@ neighbour_is_not_accused() {
 	[ "$(vgpu_field "$good" .strikes)" = 0 ]
 }
 
-mkdir -p "$WORK/vendors"
-echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
 OCL_ICD_VENDORS=$WORK/vendors VGPU_SOCKET=$(vgpu_field "$good" .sockets.direct) neighbour &
 NEIGHBOUR=$!
 watch_memory &

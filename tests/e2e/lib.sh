@@ -25,6 +25,9 @@ e2e_begin() {
 	E2E_NAME=$1
 	# Short: a UNIX socket's path has 107 bytes at most.
 	WORK=$(mktemp -d /tmp/vgpu-e2e-XXXXXX)
+	# Once: a loader that is just reading it must not find it empty.
+	mkdir "$WORK/vendors"
+	echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
 	trap 'e2e_stop' EXIT
 	trap 'exit 130' INT TERM
 }
@@ -57,8 +60,6 @@ vgpu_field() { admin vgpu show "$1" --json | jq -r "$2"; }
 direct() { # ID COMMAND...
 	local id=$1
 	shift
-	mkdir -p "$WORK/vendors"
-	echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
 	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$(vgpu_field "$id" .sockets.direct) "$@"
 }
 
@@ -78,8 +79,6 @@ foreign() { # COMMAND...
 direct_bg() { # LOG ID COMMAND...
 	local log=$1 id=$2 socket
 	shift 2
-	mkdir -p "$WORK/vendors"
-	echo "$BUILD/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
 	socket=$(vgpu_field "$id" .sockets.direct)
 	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$socket "$@" >"$log" 2>&1 &
 	STARTED_PIDS+=($!)
