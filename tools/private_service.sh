@@ -22,9 +22,9 @@ end_process() { # PID SECONDS
 	return 0
 }
 
-service_start() {
+service_start() { # [VGPUD-OPTION...]
 	local n
-	"$BUILD/bin/vgpud" --state-dir "$work/state" --runtime-dir "$work/run" --socket "$work/vgpud.sock" \
+	"$BUILD/bin/vgpud" --state-dir "$work/state" --runtime-dir "$work/run" --socket "$work/vgpud.sock" "$@" \
 		>"$work/vgpud.log" 2>&1 &
 	service_pid=$!
 	for ((n = 0; n < 1200; n++)); do
