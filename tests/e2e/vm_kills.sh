@@ -71,7 +71,7 @@ many() { # COUNT WHAT SECONDS PAUSE_MIN_MS PAUSE_SPAN_MS
 	[ $done = "$1" ] && [ $status = 0 ] && grep -q 'state=done.* wrong=0' "$WORK/vm"
 }
 
-check "$device_kills kills of vgpu-device from boot on" many "$device_kills" kill_device $((device_kills / 4 + 5)) 40 600
+check "$device_kills kills of vgpu-device from boot on" many "$device_kills" kill_device $((device_kills / 2 + 5)) 40 600
 echo "        $PAUSES"
 check "$keeper_kills kills of vgpu-keeper from boot on" many "$keeper_kills" kill_keeper $((keeper_kills / 2 + 5)) 100 1500
 echo "        $PAUSES"
