@@ -166,7 +166,7 @@ struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid
 /* The environment of our processes is built from nothing: only what is named here is passed on. */
 static char **device_environment(void)
 {
-	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "VGPU_TEST_HOOKS"};
+	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
 	char **environment = calloc(sizeof(passed) / sizeof(passed[0]) + 2, sizeof(char *));
 	unsigned count = 0;
 
