@@ -58,8 +58,7 @@ void doors_close(struct keeper *keeper)
 	for (unsigned i = 0; i < 3; i++) {
 		if (*doors[i] < 0)
 			continue;
-		close(*doors[i]);
-		*doors[i] = -1;
+		keeper_close_watched(keeper, doors[i]);
 		snprintf(path, sizeof(path), "%s/%s", keeper->dir, names[i]);
 		unlink(path);
 	}

@@ -227,10 +227,7 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 	if (engine->life != ENGINE_ALIVE)
 		return;
 	int status = process_reap(engine->pidfd);
-	/* By hand: after a rejoin the device holds the same file, so closing alone would leave it in the epoll set. */
-	keeper_unwatch(keeper, engine->pidfd);
-	close(engine->pidfd);
-	engine->pidfd = -1;
+	keeper_close_watched(keeper, &engine->pidfd);
 	engine->life = ENGINE_DEAD;
 	engine->status = status < 0 ? 0 : status;
 	note_name(name, slot->index, context);

@@ -91,6 +91,12 @@ struct keeper {
 uint64_t keeper_now_ns(void);
 int keeper_watch(struct keeper *keeper, int fd, uint64_t data);
 void keeper_unwatch(struct keeper *keeper, int fd);
+/*
+ * Ends *fd, which is watched, and makes it -1. Closing alone takes a descriptor out of an epoll set only with its last copy,
+ * and copies there are: a child's until it executes its program, a device's after a rejoin. What is left in the set
+ * goes on to report, under a slot's number that meanwhile may be another connection's.
+ */
+void keeper_close_watched(struct keeper *keeper, int *fd);
 /* Opens the doors, making the shared pages where no device brought them back. 0 or -errno. */
 int keeper_open(struct keeper *keeper);
 /* Wakes EVENT_TIMER then (0: never). */
@@ -99,7 +105,10 @@ void keeper_wake_at(struct keeper *keeper, uint64_t when_ns);
 /* slot.c */
 /* A new connection: makes its memory and starts its device process. Takes connection. 0 or -errno. */
 int slot_open(struct keeper *keeper, uint32_t index, int connection, const char *peer);
-/* A slot whose device process lives already and will give back what it holds. */
+/*
+ * A slot whose device process lives already and will give back what it holds. NULL: that process is dead, or another serves the
+ * slot; then the newcomer is killed, as two on one connection would tear it apart.
+ */
 struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid, int socket);
 int slot_start_device(struct keeper *keeper, struct slot *slot);
 /* Ends the device process so that a new one of the configured program takes over. */
@@ -147,6 +156,11 @@ void peer_message(struct keeper *keeper, unsigned index);
 /* Opens the doors once every living device has rejoined, or time is up. */
 void peer_open_when_ready(struct keeper *keeper);
 bool peer_expect_devices(struct keeper *keeper);
+/*
+ * Are the slot's page and lease those of this keeper? They are not if the slot's device comes back after the doors were opened
+ * without it: ledger and lease would be two, so its connection has to end.
+ */
+bool peer_slot_shares(const struct keeper *keeper, const struct slot *slot);
 
 /* manager.c: all do nothing while no vgpud is connected */
 void manager_welcome(struct keeper *keeper, int socket);

@@ -52,6 +52,15 @@ void keeper_unwatch(struct keeper *keeper, int fd)
 	epoll_ctl(keeper->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+void keeper_close_watched(struct keeper *keeper, int *fd)
+{
+	if (*fd < 0)
+		return;
+	keeper_unwatch(keeper, *fd);
+	close(*fd);
+	*fd = -1;
+}
+
 void keeper_wake_at(struct keeper *keeper, uint64_t when_ns)
 {
 	struct itimerspec when = {
@@ -180,7 +189,7 @@ static bool anything_lives(const struct keeper *keeper)
 
 static void run(struct keeper *keeper)
 {
-	struct epoll_event events[16];
+	struct epoll_event event;
 	bool ended = false;
 
 	while (!keeper->stopping || anything_lives(keeper)) {
@@ -192,12 +201,9 @@ static void run(struct keeper *keeper)
 					slot_end(keeper, keeper->slot[index]);
 			continue;
 		}
-		int count = epoll_wait(keeper->epoll_fd, events, 16, -1);
-		/* One at a time: handling an event may close what a later one is about. */
-		if (count > 0)
-			handle(keeper, events[0].data.u64);
-		for (int i = 1; i < count; i++)
-			handle(keeper, events[i].data.u64);
+		/* One at a time: handling an event may close what another, fetched with it, would be about. */
+		if (epoll_wait(keeper->epoll_fd, &event, 1, -1) == 1)
+			handle(keeper, event.data.u64);
 	}
 	program_forget(keeper);
 	doors_close(keeper);

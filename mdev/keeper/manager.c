@@ -13,11 +13,7 @@
 
 static void dismiss(struct keeper *keeper)
 {
-	if (keeper->manager < 0)
-		return;
-	keeper_unwatch(keeper, keeper->manager);
-	close(keeper->manager);
-	keeper->manager = -1;
+	keeper_close_watched(keeper, &keeper->manager);
 }
 
 /* The manager never holds a keeper up: one that does not read is dismissed and finds out when it comes back. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ static void adopt_shared(struct keeper *keeper, const struct slot *slot)
 	keeper->vgpu_page_fd = dup(page);
 	keeper->grant_fd = dup(grant);
 	keeper->want_fd = dup(want);
+}
+
+static bool same_file(int one, int other)
+{
+	struct stat a, b;
+
+	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool peer_slot_shares(const struct keeper *keeper, const struct slot *slot)
+{
+	return keeper->vgpu_page_fd < 0 ||
+	       (same_file(keeper->vgpu_page_fd, store_get(&slot->store, KEEPER_TAG(KEEPER_FD_VGPU_PAGE, 0))) &&
+		same_file(keeper->grant_fd, store_get(&slot->store, KEEPER_TAG(KEEPER_FD_GRANT, 0))));
 }
 
 bool peer_expect_devices(struct keeper *keeper)

@@ -140,6 +140,17 @@ struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid
 {
 	struct slot *slot = keeper->slot[index];
 
+	if (slot && slot->device_pidfd >= 0 && slot->device_pid != device_pid) {
+		int pidfd = pidfd_open(device_pid, 0);
+
+		log_error("slot %u: device process %d wants it, but process %d serves it: the newcomer is killed", index,
+			  (int)device_pid, (int)slot->device_pid);
+		if (pidfd >= 0) {
+			process_kill(pidfd);
+			close(pidfd);
+		}
+		return NULL;
+	}
 	if (!slot)
 		slot = slot_new(index);
 	if (!slot)
@@ -155,8 +166,7 @@ struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid
 		keeper_watch(keeper, slot->device_pidfd, KEEPER_EVENT_DATA(EVENT_DEVICE_EXIT, index, 0));
 	}
 	keeper->slot[index] = slot;
-	if (slot->device_socket >= 0)
-		close(slot->device_socket);
+	keeper_close_watched(keeper, &slot->device_socket);
 	slot->device_pid = device_pid;
 	slot->device_socket = socket;
 	slot->device_started_ns = keeper_now_ns();
@@ -218,9 +228,19 @@ int slot_start_device(struct keeper *keeper, struct slot *slot)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	slot->device_socket = pair[0];
 	slot->device_started_ns = keeper_now_ns();
-	process_note_write(keeper->dir, name, slot->device_pid);
 	keeper_watch(keeper, slot->device_pidfd, KEEPER_EVENT_DATA(EVENT_DEVICE_EXIT, slot->index, 0));
 	keeper_watch(keeper, slot->device_socket, KEEPER_EVENT_DATA(EVENT_DEVICE, slot->index, 0));
+	error = process_note_write(keeper->dir, name, slot->device_pid);
+	if (error) {
+		log_error("cannot note device process %d in %s/%s: %s; is the disk of the runtime folder full?", (int)slot->device_pid,
+			  keeper->dir, name, strerror(-error));
+		/* A new connection is better refused: the next keeper would not wait for it. One that has state goes on. */
+		if (!slot->restarts) {
+			process_kill(slot->device_pidfd);
+			goto out_environment;
+		}
+		error = 0;
+	}
 	/* A process that dies while it is given things is seen by its pidfd. */
 	if (!store_give_all(&slot->store, slot->device_socket, slot->index))
 		engine_tell_device(keeper, slot);
@@ -293,6 +313,12 @@ void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_mes
 		break;
 	case KEEPER_REJOINED:
 		slot->rejoining = false;
+		if (!peer_slot_shares(keeper, slot)) {
+			log_error("slot %u: device process %d came back after the doors were opened without it, with another ledger and "
+				  "lease: its connection ends", slot->index, (int)slot->device_pid);
+			slot_end(keeper, slot);
+			break;
+		}
 		log_info("slot %u: device process %d has given back what it holds (%u descriptors)", slot->index,
 			 (int)slot->device_pid, slot->store.count);
 		manager_slot(keeper, slot, true, "rejoined");
@@ -323,8 +349,7 @@ static bool take_one(struct keeper *keeper, struct slot *slot)
 		for (unsigned i = 0; i < fd_count; i++)
 			close(fds[i]);
 		/* The end; the pidfd tells what became of the process. */
-		close(slot->device_socket);
-		slot->device_socket = -1;
+		keeper_close_watched(keeper, &slot->device_socket);
 		return false;
 	}
 	((char *)&in)[got] = '\0';
@@ -373,11 +398,8 @@ void slot_device_exited(struct keeper *keeper, struct slot *slot)
 	while (take_one(keeper, slot))
 		;
 	status = process_reap(slot->device_pidfd);
-	close(slot->device_pidfd);
-	slot->device_pidfd = -1;
-	if (slot->device_socket >= 0)
-		close(slot->device_socket);
-	slot->device_socket = -1;
+	keeper_close_watched(keeper, &slot->device_pidfd);
+	keeper_close_watched(keeper, &slot->device_socket);
 	note_name(name, slot->index);
 	process_note_remove(keeper->dir, name);
 	if (status < 0)
@@ -438,8 +460,7 @@ void slot_close_if_over(struct keeper *keeper, struct slot *slot)
 		if (slot->engine[context].life == ENGINE_ALIVE)
 			return;
 	store_finish(&slot->store);
-	if (slot->device_socket >= 0)
-		close(slot->device_socket);
+	keeper_close_watched(keeper, &slot->device_socket);
 	if (keeper->page)
 		memset(&keeper->page->slot[index], 0, sizeof(keeper->page->slot[index]));
 	log_info("slot %u closed", index);

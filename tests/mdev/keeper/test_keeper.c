@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -19,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -444,6 +446,144 @@ static void a_replacement_outlives_the_keeper(void **state)
 	close(connection);
 }
 
+/* Copies of all pidfds of the keeper, as a child of its between fork and exec has them. */
+static unsigned copy_pidfds(const struct fixture *fixture, int copies[16])
+{
+	char path[64], target[64];
+	int pidfd = (int)syscall(SYS_pidfd_open, fixture->keeper, 0u);
+	unsigned count = 0;
+
+	assert_true(pidfd >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)fixture->keeper);
+	DIR *dir = opendir(path);
+	assert_non_null(dir);
+	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+		ssize_t bytes = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		if (bytes <= 0)
+			continue;
+		target[bytes] = '\0';
+		/* "anon_inode:[pidfd]", or "pidfd:[N]" since Linux 6.9 */
+		if (!strstr(target, "pidfd"))
+			continue;
+		assert_in_range(count, 0, 15);
+		copies[count] = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0u);
+		assert_true(copies[count] >= 0);
+		count++;
+	}
+	closedir(dir);
+	close(pidfd);
+	return count;
+}
+
+static void wait_for_note(const struct fixture *fixture, const char *name, bool there)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", fixture->dir, name);
+	for (int tries = 0; tries < 1000 && !access(path, F_OK) != there; tries++)
+		usleep(10000);
+	assert_int_equal(!access(path, F_OK), there);
+}
+
+static void an_end_is_believed_once_whoever_has_copies_of_its_descriptor(void **state)
+{
+	struct fixture *fixture = *state;
+	int copies[16];
+	char line[64];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	ask(connection, 'p', line);
+	unsigned count = copy_pidfds(fixture, copies);
+	assert_int_equal(count, 1);
+	assert_int_equal(write(connection, "f", 1), 1);
+	close(connection);
+	wait_for_note(fixture, "slot-0.pid", false);
+	/* What is left of that pidfd is readable for good; it says nothing about the slot's next connection. */
+	connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	int device = atoi(ask(connection, 'p', line));
+	for (int round = 0; round < 20; round++) {
+		assert_int_equal(atoi(ask(connection, 's', line)), round);
+		assert_int_equal(atoi(ask(connection, 'p', line)), device);
+		usleep(2000);
+	}
+	close(connection);
+	while (count)
+		close(copies[--count]);
+}
+
+static void a_second_device_for_a_slot_is_killed(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64];
+	int status, connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	int device = atoi(ask(connection, 'p', line));
+	pid_t second = fork();
+
+	if (!second) {
+		struct keeper_message rejoin = {.op = KEEPER_REJOIN, .slot = 0, .value = getpid()};
+		int socket = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+		seqpacket_send(socket, &rejoin, sizeof(rejoin), NULL, 0);
+		usleep(20000000);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(second, &status, 0), second);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(atoi(ask(connection, 's', line)), 0);
+	assert_int_equal(atoi(ask(connection, 'p', line)), device);
+	close(connection);
+}
+
+static void a_connection_that_cannot_be_noted_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[128], byte;
+
+	snprintf(path, sizeof(path), "%s/slot-0.pid", fixture->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	assert_int_equal(read(connection, &byte, 1), 0);
+	close(connection);
+	assert_int_equal(rmdir(path), 0);
+	/* And is served when there is room again; the refused one may still be on its way out. */
+	for (int tries = 0;; tries++) {
+		connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+		struct pollfd ready = {.fd = connection, .events = POLLIN};
+		assert_int_equal(write(connection, "p", 1), 1);
+		assert_int_equal(poll(&ready, 1, 10000), 1);
+		if (read(connection, &byte, 1) == 1)
+			break;
+		close(connection);
+		assert_in_range(tries, 0, 99);
+		usleep(10000);
+	}
+	close(connection);
+}
+
+static void a_device_that_comes_back_too_late_loses_its_connection(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[64], note[128], byte;
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	pid_t device = atoi(ask(connection, 'p', line));
+
+	/* The keeper that starts anew does not know of it, and opens its doors with pages of its own. */
+	kill(device, SIGSTOP);
+	snprintf(note, sizeof(note), "%s/slot-0.pid", fixture->dir);
+	assert_int_equal(unlink(note), 0);
+	kill(fixture->keeper, SIGKILL);
+	waitpid(fixture->keeper, NULL, 0);
+	start_keeper(fixture);
+	int other = connect_to(fixture, "direct.sock", SOCK_STREAM);
+	ask(other, 'p', line);
+	kill(device, SIGCONT);
+	struct pollfd ready = {.fd = connection, .events = POLLIN};
+	assert_int_equal(poll(&ready, 1, 20000), 1);
+	assert_int_equal(read(connection, &byte, 1), 0);
+	assert_int_equal(atoi(ask(other, 's', line)), 0);
+	close(other);
+	close(connection);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -456,6 +596,10 @@ int main(void)
 		TEST(an_engine_survives_its_device_and_ends_with_the_connection),
 		TEST(a_killed_keeper_is_rebuilt_from_its_device),
 		TEST(two_keepers_are_one),
+		TEST(an_end_is_believed_once_whoever_has_copies_of_its_descriptor),
+		TEST(a_second_device_for_a_slot_is_killed),
+		TEST(a_connection_that_cannot_be_noted_is_refused),
+		TEST(a_device_that_comes_back_too_late_loses_its_connection),
 		TEST(the_manager_learns_of_everything),
 		TEST(a_replacement_that_cannot_live_is_undone),
 		TEST(a_replacement_too_old_for_the_state_is_undone_after_one_try),
