@@ -47,10 +47,12 @@ LDFLAGS_OWN = -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 #   PROGRAMS  += NAME   with NAME_SRCS, NAME_PKGS (pkg-config names), NAME_LIBS (-lm ...)
 #   LIBRARIES += NAME   a shared object build/lib/NAME, same variables, and NAME_MAP (version script)
 #   TESTS     += NAME   a cmocka program of tests/, same variables; run by `make test`
+#   TEST_RUNS += VARIABLE=VALUE@NAME   one of TESTS, run once more with that in its environment
 #   TEST_PROGRAMS += NAME   what tests start; FUZZERS += NAME   built by `make fuzzers` (clang)
 PROGRAMS :=
 LIBRARIES :=
 TESTS :=
+TEST_RUNS :=
 TEST_PROGRAMS :=
 FUZZERS :=
 include scheduler/sources.mk mdev/sources.mk vgpu-qemu/sources.mk shim/sources.mk tools/sources.mk \

@@ -37,14 +37,17 @@ guest:
 	@ln -sfn ../guest $(BUILD)/guest
 endif
 
+# NAME=VALUE@PROGRAM: once more with that in its environment.
+UNIT_RUNS = $(TESTS:%=$(BUILD)/tests/%) $(foreach r,$(TEST_RUNS),$(firstword $(subst @, ,$r))@$(BUILD)/tests/$(lastword $(subst @, ,$r)))
+
 demo:
 	@+$(SETUP_ENV) MAKE="$(MAKE)" tools/demo.sh
 
 test: guest
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%) $(E2E)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS) $(E2E)
 # Build, unit tests, a VM.
 test-smoke: guest
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%) $(SMOKE)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS) $(SMOKE)
 # The hostile guest, OpenCL and isolation with address and undefined-behaviour sanitizers in every process of ours. Of
 # vgpu-compute leaks are not looked for: OpenCL runtimes keep memory until the end (mdev/engine/compute/sanitizer.c).
 SAN_E2E := tests/e2e/direct_opencl.sh tests/e2e/direct_isolation.sh tests/e2e/direct_hostile.sh
@@ -54,7 +57,7 @@ test-san: deps
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS)
 
 # Kills at random moments while a guest boots and computes, many of them; SEED gives the moments.
 soak-kills: guest

@@ -18,8 +18,10 @@
 #include "shim/ring.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ int ring_create(struct transport *transport, struct ring **ret_ring)
 	ring->engine = (void *)((uint8_t *)ring->blob.address + WIRE_OFFSET_ENGINE_PAGE);
 	ring->slots = (void *)((uint8_t *)ring->blob.address + WIRE_OFFSET_SLOTS);
 	ring->records = (uint8_t *)ring->blob.address + WIRE_OFFSET_RING;
+	ring->shim->bell_by = transport->same_host ? WIRE_BELL_FUTEX : WIRE_BELL_SUBMIT;
 	ring->may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	ring->clock_offset_ns = INT64_MAX;
 	ring->free_count = WIRE_SLOT_COUNT;
@@ -349,8 +352,12 @@ void ring_flush(struct ring *ring)
 	if (tail == head || (belled && (uint32_t)belled - head - 1 < WIRE_RING_BYTES))
 		return;
 	__atomic_store_n(&ring->belled, RING_BELLED | tail, __ATOMIC_RELAXED);
-	if (ring->transport->ops->submit(ring->transport, &doorbell) < 0)
+	if (__atomic_load_n(&ring->engine->features, __ATOMIC_RELAXED) & WIRE_FEATURE_BELL) {
+		__atomic_fetch_add(&ring->engine->bell, 1, __ATOMIC_SEQ_CST);
+		syscall(SYS_futex, &ring->engine->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+	} else if (ring->transport->ops->submit(ring->transport, &doorbell) < 0) {
 		ring_set_lost(ring);
+	}
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */

@@ -14,6 +14,10 @@
  * every consumption of wake_wanted; so a publication either precedes the check or follows an armed flag. The engine may
  * consume the flag before the host has taken the WAKE submission, hence the check of wake_wanted after it, and a
  * bound on each poll: should a fence be late, the price is FENCE_POLL_MS, not a hang.
+ *
+ * Where shim and engine share a host, the leader sleeps on wake_wanted itself and the engine wakes it: one cold wake-up
+ * instead of three (device, completion thread, leader), and no submission. What only a fence tells, a lost engine or
+ * connection, has FUTEX_SLEEP_MS: the leader then goes on by fence, whose cost is nothing against that.
  */
 #include "shim/ring.h"
 
@@ -27,6 +31,7 @@
 #include <unistd.h>
 
 #define FENCE_POLL_MS 100
+#define FUTEX_SLEEP_MS 100
 
 #define LULL_MAX_NS 200000u	/* longest pause before the fence is armed again after a wake-up for nothing */
 
@@ -101,34 +106,75 @@ static uint64_t lull_ns_locked(const struct ring *ring)
 	return lull_ns;
 }
 
+/* How the leader sleeps until the engine has published something. */
+struct alarm {
+	bool by_futex;
+	bool armed;
+	int fence;
+};
+
+static bool futex_reaches_engine(const struct ring *ring)
+{
+	return ring->transport->same_host && (__atomic_load_n(&ring->engine->features, __ATOMIC_RELAXED) & WIRE_FEATURE_FUTEX);
+}
+
+static void alarm_arm(struct ring *ring, struct alarm *alarm)
+{
+	uint32_t how = alarm->by_futex ? WIRE_WAKE_FUTEX : WIRE_WAKE_FENCE;
+
+	alarm->fence = -1;
+	alarm->armed = true;
+	__atomic_store_n(&ring->shim->wake_wanted, how, __ATOMIC_SEQ_CST);
+	if (alarm->by_futex)
+		return;
+	int r = ring->transport->ops->submit_wake(ring->transport, &alarm->fence);
+	if (r == -EINTR || r == -EAGAIN || r == -ENOMEM)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	else if (r < 0)
+		__atomic_store_n(&ring->lost, 1, __ATOMIC_SEQ_CST);
+	alarm->armed = alarm->fence >= 0;
+}
+
+static void alarm_sleep(struct ring *ring, struct alarm *alarm)
+{
+	const struct timespec limit = { .tv_nsec = FUTEX_SLEEP_MS * 1000000L };
+	struct pollfd pollfd = { .fd = alarm->fence, .events = POLLIN };
+
+	if (!alarm->by_futex)
+		poll(&pollfd, 1, FENCE_POLL_MS);
+	else if (syscall(SYS_futex, &ring->shim->wake_wanted, FUTEX_WAIT, WIRE_WAKE_FUTEX, &limit, NULL, 0) && errno == ETIMEDOUT)
+		alarm->by_futex = false;
+}
+
+static void alarm_end(struct alarm *alarm)
+{
+	if (alarm->fence >= 0)
+		close(alarm->fence);
+}
+
+/* Has the leader nothing to wait for any more? own NULL: it is the waiter thread. */
+static bool lead_is_over_locked(const struct ring *ring, const struct ring_wait *own)
+{
+	return own ? is_done(own) : !ring->waits || ring->ready || ring->stop;
+}
+
 /* Leads until own (or, for the waiter thread with own NULL, anything it must notify, or the end of all waits). Entered
  * and left with wait_lock held and led set. */
 static void lead_locked(struct ring *ring, struct ring_wait *own)
 {
-	for (;;) {
-		int fence = -1, r;
+	struct alarm alarm = { .by_futex = futex_reaches_engine(ring) };
+
+	for (scan_locked(ring); !lead_is_over_locked(ring, own); scan_locked(ring)) {
 		uint64_t lull_ns;
 
-		scan_locked(ring);
-		if (own ? is_done(own) :
-			  !ring->waits || ring->ready || ring->stop)
-			return;
 		pthread_mutex_unlock(&ring->wait_lock);
-		__atomic_store_n(&ring->shim->wake_wanted, 1, __ATOMIC_SEQ_CST);
-		r = ring->transport->ops->submit_wake(ring->transport, &fence);
-		if (r == -EINTR || r == -EAGAIN || r == -ENOMEM)
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-		else if (r < 0)
-			__atomic_store_n(&ring->lost, 1, __ATOMIC_SEQ_CST);
+		alarm_arm(ring, &alarm);
 		pthread_mutex_lock(&ring->wait_lock);
 		scan_locked(ring);
-		if (fence >= 0 && __atomic_load_n(&ring->shim->wake_wanted, __ATOMIC_SEQ_CST) &&
-		    (own ? !is_done(own) :
-			   ring->waits && !ring->ready && !ring->stop)) {
-			struct pollfd pollfd = { .fd = fence, .events = POLLIN };
-
+		if (alarm.armed && __atomic_load_n(&ring->shim->wake_wanted, __ATOMIC_SEQ_CST) != WIRE_WAKE_NONE &&
+		    !lead_is_over_locked(ring, own)) {
 			pthread_mutex_unlock(&ring->wait_lock);
-			poll(&pollfd, 1, FENCE_POLL_MS);
+			alarm_sleep(ring, &alarm);
 			pthread_mutex_lock(&ring->wait_lock);
 			scan_locked(ring);
 			lull_ns = ring->waits && !ring->ready ? lull_ns_locked(ring) : 0;
@@ -138,8 +184,7 @@ static void lead_locked(struct ring *ring, struct ring_wait *own)
 				pthread_mutex_lock(&ring->wait_lock);
 			}
 		}
-		if (fence >= 0)
-			close(fence);
+		alarm_end(&alarm);
 	}
 }
 

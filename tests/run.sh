@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Runs tests and adds them up.
 #
-#   tests/run.sh PROGRAM|SCRIPT...
+#   tests/run.sh [NAME=VALUE@]PROGRAM|SCRIPT...
 #
 # A program is a cmocka program; each of its tests counts. A script (*.sh) prints `ok ...` and `FAILED ...`
-# lines and ends in `N passed, N failed` (tests/e2e/lib.sh). What this machine cannot do, a test says in a
+# lines and ends in `N passed, N failed` (tests/e2e/lib.sh). NAME=VALUE@ puts that variable into the environment. What this machine cannot do, a test says in a
 # line `cannot test here: WHAT because WHY`; such lines are shown again at the end and count neither way.
 # The last line is `N passed, N failed`; the exit status is 1 if any failed.
 # TEST_TIMEOUT_S (900) bounds each program.
@@ -57,29 +57,33 @@ count_script() {
 }
 
 run_one() {
-	local program=$1 name=${1##*/} start status line
+	local program=${1##*@} name=${1##*/} setting=() start status line
+	if [ "$program" != "$1" ]; then
+		setting=("${1%%@*}")
+		name="$name, ${1%%@*}"
+	fi
 	count=$((count + 1))
 	start=$(date +%s%N)
-	if [ "${name%.sh}" != "$name" ]; then
+	if [ "${program%.sh}" != "$program" ]; then
 		printf '[%d/%d] %s\n' "$count" "$total" "$name"
-		timeout -k 10 "$timeout_s" "$program" > >(tee "$output" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$' |
+		env "${setting[@]}" timeout -k 10 "$timeout_s" "$program" > >(tee "$output" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$' |
 			sed -u 's/^/    /') 2>&1 </dev/null &
 	else
-		CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$timeout_s" "$program" >"$output" 2>&1 </dev/null &
+		env "${setting[@]}" CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$timeout_s" "$program" >"$output" 2>&1 </dev/null &
 	fi
 	child=$!
 	wait "$child"
 	status=$?
 	child=
 	sleep 0.1 # the last lines pass through tee
-	if [ "${name%.sh}" != "$name" ]; then count_script "$status"; else count_cmocka "$status"; fi
+	if [ "${program%.sh}" != "$program" ]; then count_script "$status"; else count_cmocka "$status"; fi
 	line=$(printf '[%d/%d] %-36s %3d ok' "$count" "$total" "$name" "$ok_count")
 	[ "$bad_count" -eq 0 ] || line="$line, $bad_count FAILED"
 	[ "$status" -ne 124 ] || line="$line (stopped after $timeout_s s)"
 	printf '%s  %s s\n' "$line" "$(awk "BEGIN { printf \"%.1f\", ($(date +%s%N) - $start) / 1e9 }")"
 	if [ "$bad_count" -gt 0 ]; then
 		failed_names+=("$name")
-		if [ "${name%.sh}" = "$name" ]; then sed 's/^/    /' "$output"; fi
+		if [ "${program%.sh}" = "$program" ]; then sed 's/^/    /' "$output"; fi
 		[ "$status" -eq 0 ] || [ "$status" -eq 1 ] || echo "    $name ended with status $status"
 	fi
 	while IFS= read -r line; do cannot+=("$line"); done < <(grep -oE 'cannot test here: .*' "$output")

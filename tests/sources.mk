@@ -71,6 +71,8 @@ include tests/vgpu-qemu/sources.mk
 
 # ---- engine -------------------------------------------------------------------------------------
 TESTS += test_engine
+# Once more with a shim on the same host.
+TEST_RUNS += TEST_SAME_HOST=1@test_engine
 test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engine.c \
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka

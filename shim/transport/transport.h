@@ -11,6 +11,7 @@
 #ifndef VGPU_SHIM_TRANSPORT_TRANSPORT_H
 #define VGPU_SHIM_TRANSPORT_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	struct wire_capset *capset;	/* capset->bytes long, checked: magic, version, lengths; owned by the transport */
+	bool same_host;			/* blobs are the engine's own pages under one kernel: a futex in them reaches it */
 };
 
 /* Reads only the capset of each vGPU that can be reached, without making a context: for enumeration. The caller frees

@@ -36,6 +36,12 @@
  * was 1, signals its completion eventfd, upon which vgpu-device answers that context's WAKE fences.
  * A WAKE fence means "look again" and nothing else; a newer one of the same context releases the
  * older one.
+ * On one host (transport `direct`) there is a shorter way, past vgpu-device: with WIRE_FEATURE_FUTEX in the engine's page
+ * the shim may store WIRE_WAKE_FUTEX instead, submit nothing, and sleep in FUTEX_WAIT (not private) on wake_wanted while it
+ * keeps that value; the engine, finding it in its exchange, does FUTEX_WAKE there. Nobody wakes this sleeper when the
+ * engine or the connection is lost, so it sleeps for a bounded time and then by fence.
+ * Likewise the doorbell: a shim that stored WIRE_BELL_FUTEX before SETUP and finds WIRE_FEATURE_BELL adds one to `bell`
+ * and does FUTEX_WAKE there, where it would submit WIRE_SUBMIT_DOORBELL.
  */
 #ifndef VGPU_SHIM_WIRE_WIRE_H
 #define VGPU_SHIM_WIRE_WIRE_H
@@ -121,10 +127,18 @@ static_assert(sizeof(struct wire_submit) == 16, "guest ABI");
 
 /* ---- 3. the ring ------------------------------------------------------------------------------ */
 
+#define WIRE_WAKE_NONE 0u
+#define WIRE_WAKE_FENCE 1u
+#define WIRE_WAKE_FUTEX 2u		/* only with WIRE_FEATURE_FUTEX */
+
+#define WIRE_BELL_SUBMIT 0u		/* the shim rings by WIRE_SUBMIT_DOORBELL */
+#define WIRE_BELL_FUTEX 1u		/* by the engine page's `bell`, if the engine shows WIRE_FEATURE_BELL; else by submission */
+
 struct wire_shim_page {
 	uint32_t tail;			/* free-running byte count, masked by WIRE_RING_BYTES - 1 */
-	uint32_t wake_wanted;
-	uint8_t reserved[4088];
+	uint32_t wake_wanted;		/* WIRE_WAKE_*; any other value reads as WIRE_WAKE_FENCE */
+	uint32_t bell_by;		/* WIRE_BELL_*, stored before SETUP and never changed */
+	uint8_t reserved[4084];
 };
 static_assert(sizeof(struct wire_shim_page) == 4096, "guest ABI");
 
@@ -134,6 +148,10 @@ enum wire_engine_state {
 	WIRE_ENGINE_SLEEPING = 2,
 	WIRE_ENGINE_LOST = 3,		/* died or was killed: the context is lost for good */
 };
+/* What an engine can beyond version 1, set before it first goes AWAKE. */
+#define WIRE_FEATURE_FUTEX (1u << 0)	/* it obeys WIRE_WAKE_FUTEX */
+#define WIRE_FEATURE_BELL (1u << 1)	/* it sleeps on `bell`, as bell_by asked; WIRE_SUBMIT_DOORBELL does not wake it */
+
 struct wire_engine_page {
 	uint32_t head;			/* free-running */
 	uint32_t engine_state;		/* enum wire_engine_state */
@@ -142,9 +160,11 @@ struct wire_engine_page {
 	uint64_t processed;		/* sequence of the last record taken and acted on or enqueued */
 	uint64_t failed;		/* sequence of the last record refused with no slot to say so; 0 none */
 	int32_t failed_status;		/* an OpenCL error code */
-	uint32_t reserved0;
+	uint32_t features;		/* WIRE_FEATURE_* */
 	uint64_t host_now_ns;		/* device time base at the last publication */
-	uint64_t reserved1[2];
+	uint32_t bell;			/* the shim's, with WIRE_FEATURE_BELL: one more, then FUTEX_WAKE (not private) */
+	uint32_t reserved0;
+	uint64_t reserved1;
 	uint64_t queue_done[WIRE_QUEUE_COUNT];	/* by queue id: sequence of the last record completed, in order */
 	uint8_t reserved2[4096 - 64 - 8 * WIRE_QUEUE_COUNT];
 };

@@ -6,6 +6,8 @@
 
 #include <CL/cl.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,8 +109,19 @@ static void publish(struct fake *fake)
 {
 	__atomic_store_n(&engine_page(fake)->host_now_ns, now_ns() + DEVICE_EPOCH_NS, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_exchange_n(&shim_page(fake)->wake_wanted, 0, __ATOMIC_SEQ_CST))
+	uint32_t *wanted = &shim_page(fake)->wake_wanted;
+	switch (__atomic_exchange_n(wanted, WIRE_WAKE_NONE, __ATOMIC_SEQ_CST)) {
+	case WIRE_WAKE_NONE:
+		return;
+	case WIRE_WAKE_FUTEX:
+		if (!fake->transport.same_host)
+			violation("a futex where none reaches the engine", 0);
+		COUNT(futex_wakes);
+		syscall(SYS_futex, wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+		return;
+	default:
 		fence_signal(fake);
+	}
 }
 
 static void answer(struct fake *fake, uint32_t slot, uint64_t sequence, int32_t status, uint32_t value, uint64_t start_ns)
@@ -628,10 +642,23 @@ static const struct wire_header *record_take(struct fake *fake, uint8_t *copy_to
 static void sleep_until_belled(struct fake *fake)
 {
 	struct pollfd pollfd = { .fd = fake->doorbell, .events = POLLIN };
+	const struct timespec look_again = { .tv_nsec = 5000000 };
+	uint32_t bell = __atomic_load_n(&engine_page(fake)->bell, __ATOMIC_SEQ_CST);
 	eventfd_t value;
 
 	__atomic_store_n(&engine_page(fake)->engine_state, WIRE_ENGINE_SLEEPING, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&shim_page(fake)->tail, __ATOMIC_SEQ_CST) == fake->head) {
+	if (fake->transport.same_host) {
+		if (__atomic_load_n(&shim_page(fake)->tail, __ATOMIC_SEQ_CST) == fake->head) {
+			COUNT(sleeps);
+			while (!__atomic_load_n(&fake->stop, __ATOMIC_SEQ_CST) && !LOAD(die) &&
+			       syscall(SYS_futex, &engine_page(fake)->bell, FUTEX_WAIT, bell, &look_again, NULL, 0) &&
+			       errno == ETIMEDOUT)
+				if (!LOAD(hold_destroys))
+					partings_answer(fake);
+			if (__atomic_load_n(&engine_page(fake)->bell, __ATOMIC_SEQ_CST) != bell)
+				COUNT(futex_bells);
+		}
+	} else if (__atomic_load_n(&shim_page(fake)->tail, __ATOMIC_SEQ_CST) == fake->head) {
 		COUNT(sleeps);
 		while (!__atomic_load_n(&fake->stop, __ATOMIC_SEQ_CST) && !LOAD(die) && poll(&pollfd, 1, 5) == 0)
 			if (!LOAD(hold_destroys))
@@ -649,6 +676,11 @@ static void *engine_main(void *argument)
 	uint64_t idle_since_ns = now_ns();
 
 	engine_page(fake)->version = WIRE_VERSION;
+	engine_page(fake)->features = WIRE_FEATURE_FUTEX;
+	if (shim_page(fake)->bell_by == WIRE_BELL_FUTEX)
+		engine_page(fake)->features |= WIRE_FEATURE_BELL;
+	if ((shim_page(fake)->bell_by == WIRE_BELL_FUTEX) != fake->transport.same_host)
+		violation("a bell by other means than reach the engine", shim_page(fake)->bell_by);
 	__atomic_store_n(&engine_page(fake)->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
 	while (!__atomic_load_n(&fake->stop, __ATOMIC_SEQ_CST)) {
 		const struct wire_header *header;
@@ -911,6 +943,7 @@ int transport_open(unsigned index, struct transport **ret_transport, char ret_wh
 	}
 	fake->transport.ops = &fake_ops;
 	fake->transport.capset = capset_make();
+	fake->transport.same_host = LOAD(same_host);
 	pthread_mutex_init(&fake->lock, NULL);
 	fake->fence = -1;
 	fake->doorbell = eventfd(0, EFD_CLOEXEC);

@@ -26,8 +26,10 @@ struct fake_engine_control {
 	uint32_t fail_kernels;		/* NDRanges complete with CL_OUT_OF_RESOURCES */
 	uint64_t vram_bytes;		/* limit of blobs and of unbacked buffers */
 	uint32_t late_wake;		/* take a WAKE submission only after the engine may have used its flag up */
+	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
 	/* Counts, atomic. */
 	uint32_t violations;
+	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;
 	uint32_t sleeps;
 	uint32_t buffers;		/* living objects of the engine */

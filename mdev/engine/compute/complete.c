@@ -12,8 +12,11 @@
 #include "mdev/engine/compute/complete.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mdev/engine/compute/complete_strategy.h"
@@ -99,12 +102,20 @@ static void answer_locked(struct complete *complete, uint64_t sequence, uint32_t
 
 static void wake(struct complete *complete)
 {
+	uint32_t *wanted = &complete->shim_page->wake_wanted;
 	uint64_t one = 1;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* pairs with the shim's store of wake_wanted and second look */
-	if (!__atomic_load_n(&complete->shim_page->wake_wanted, __ATOMIC_RELAXED))
+	if (__atomic_load_n(wanted, __ATOMIC_RELAXED) == WIRE_WAKE_NONE)
 		return;
-	if (__atomic_exchange_n(&complete->shim_page->wake_wanted, 0, __ATOMIC_SEQ_CST)) {
+	switch (__atomic_exchange_n(wanted, WIRE_WAKE_NONE, __ATOMIC_SEQ_CST)) {
+	case WIRE_WAKE_NONE:
+		return;
+	case WIRE_WAKE_FUTEX:
+		/* In memory of the guest: whatever else sleeps there is the guest's own too. */
+		syscall(SYS_futex, wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+		return;
+	default:;
 		ssize_t written = write(complete->completion_fd, &one, sizeof(one));
 		(void)written;	/* full: the device is told already */
 	}

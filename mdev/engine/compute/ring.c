@@ -10,11 +10,14 @@
  * the lease back and sleeps. While it sleeps (`asleep`) the lease holder belongs to whoever publishes the last
  * completion: that thread gives the lease back (ring_idle). `gate` hands the holder over: the ring thread
  * uses it only while asleep is false, the other only while it is true and gate is held.
+ *
+ * A guest that enqueues, waits and enqueues again would find this thread asleep each time, as it slept while the device
+ * worked, and pay for a doorbell. So it is learned (`soon`) whether the next record comes within a poll of the last
+ * completion: then that completion wakes this thread, which is polling by the time the guest is awake itself.
  */
 #include "mdev/engine/compute/ring.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mdev/engine/compute/bell.h"
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/execute.h"
 #include "mdev/log/log.h"
@@ -33,6 +37,9 @@
 #define BATCH_NS 20000u		/* synchronous: a completion waits no longer than this for company */
 #define OUTSTANDING_MAX 512u
 #define LEASE_LOOK_MS 50	/* waiting for the lease, dying blobs are looked at this often */
+#define SOON_MAX 4u		/* the count at which one long pause is forgiven */
+#define SOON_LIKELY 2u
+#define BELL_FACTOR 4u		/* a record that comes with a doorbell may be so much later and still count as in time */
 
 struct ring {
 	struct ring_settings settings;
@@ -41,6 +48,7 @@ struct ring {
 	struct executor executor;
 	struct parse_limits limits;
 	struct lease_holder lease;
+	struct bell bell;
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	const uint8_t *records;
@@ -53,6 +61,8 @@ struct ring {
 	_Atomic bool kicked;
 	_Atomic bool stopping;
 	_Atomic bool asleep;
+	_Atomic uint64_t drained_ns;	/* when the device had done all it was given; 0 while it works, or when nobody asks */
+	_Atomic uint32_t soon;		/* 0..SOON_MAX: the next record after that came in time for a poll, lately */
 	pthread_mutex_t gate;
 	pthread_t thread;
 	uint64_t record[WIRE_RECORD_MAX_BYTES / 8];	/* the private copy */
@@ -60,6 +70,14 @@ struct ring {
 };
 
 /* ---- lease ------------------------------------------------------------------------------------- */
+
+/* Nobody else wants the device now. */
+static bool alone(const struct ring *ring)
+{
+	uint64_t word = atomic_load_explicit(&ring->settings.grant->word, memory_order_acquire);
+
+	return (word & LEASE_GRANTED) && !(word & (LEASE_CONTENDED | LEASE_REVOKE));
+}
 
 /* complete_idle_fn: on whatever thread published the last completion. */
 static void ring_idle(void *data)
@@ -69,9 +87,30 @@ static void ring_idle(void *data)
 	if (!atomic_load(&ring->asleep))
 		return;
 	pthread_mutex_lock(&ring->gate);
-	if (atomic_load(&ring->asleep) && ring->lease.held && !atomic_load(&ring->complete.outstanding))
-		lease_release(&ring->lease, false);
+	if (atomic_load(&ring->asleep) && !atomic_load(&ring->complete.outstanding)) {
+		bool stay = ring->spin_allowed && atomic_load(&ring->soon) >= SOON_LIKELY && alone(ring);
+
+		if (ring->lease.held && !stay)
+			lease_release(&ring->lease, false);
+		atomic_store(&ring->drained_ns, clock_now_ns());
+		if (stay)
+			bell_ring(&ring->bell);
+	}
 	pthread_mutex_unlock(&ring->gate);
+}
+
+/* The first record after the device was drained was there in time for a poll, or not. */
+static void learn(struct ring *ring, bool in_time)
+{
+	uint32_t soon = atomic_load(&ring->soon);
+
+	if (!atomic_exchange(&ring->drained_ns, 0))
+		return;
+	if (in_time)
+		soon = soon < SOON_MAX ? soon + 1 : soon;
+	else
+		soon = soon < SOON_LIKELY ? 0 : soon - SOON_LIKELY;
+	atomic_store(&ring->soon, soon);
 }
 
 static void attend_to_kick(struct ring *ring)
@@ -104,14 +143,6 @@ static bool obey_lease(struct ring *ring)
 	complete_drain(&ring->complete);
 	lease_release(&ring->lease, true);
 	return take_lease(ring);
-}
-
-/* Nobody else wants the device now. */
-static bool alone(const struct ring *ring)
-{
-	uint64_t word = atomic_load_explicit(&ring->settings.grant->word, memory_order_acquire);
-
-	return (word & LEASE_GRANTED) && !(word & (LEASE_CONTENDED | LEASE_REVOKE));
 }
 
 /* ---- taking records ------------------------------------------------------------------------------ */
@@ -245,34 +276,40 @@ static bool spin(struct ring *ring)
 		return false;
 	do {
 		for (unsigned i = 0; i < 32; i++) {
-			if (must_look(ring))
+			if (must_look(ring)) {
+				learn(ring, true);
 				return true;
+			}
 			cpu_relax();
 		}
 		if (ring->settings.device->on_cpu && !alone(ring))
 			return false;
 	} while (clock_now_ns() < until_ns);
+	learn(ring, false);
 	return false;
 }
 
 static void sleep_until_bell(struct ring *ring)
 {
-	struct pollfd bell = {.fd = ring->settings.doorbell_fd, .events = POLLIN};
-	uint64_t count;
+	struct bell_look look = bell_look(&ring->bell);
 
 	pthread_mutex_lock(&ring->gate);
-	if (ring->lease.held && !atomic_load(&ring->complete.outstanding))
+	bool working = atomic_load(&ring->complete.outstanding);
+	if (ring->lease.held && !working)
 		lease_release(&ring->lease, false);
 	atomic_store(&ring->asleep, true);
 	pthread_mutex_unlock(&ring->gate);
-	ring_idle(ring);	/* the last completion may have come between the look and the store */
+	if (working)
+		ring_idle(ring);	/* the last completion may have come between the look and the store */
 
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_SLEEPING, __ATOMIC_SEQ_CST);
-	if (!must_look(ring) && poll(&bell, 1, -1) > 0) {
-		ssize_t got = read(ring->settings.doorbell_fd, &count, sizeof(count));
-		(void)got;	/* non-blocking or not, it was readable */
-	}
+	if (!must_look(ring))
+		bell_sleep(&ring->bell, &look);
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
+	/* It has been on its way here for the time of a doorbell; had this thread polled, it would have seen it long before. */
+	uint64_t drained_ns = atomic_load(&ring->drained_ns);
+	if (drained_ns && must_look(ring))
+		learn(ring, clock_now_ns() - drained_ns < BELL_FACTOR * (uint64_t)ring->settings.spin_ns);
 
 	pthread_mutex_lock(&ring->gate);
 	atomic_store(&ring->asleep, false);
@@ -368,6 +405,8 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 	ring->engine_page = (struct wire_engine_page *)(void *)(base + WIRE_OFFSET_ENGINE_PAGE);
 	ring->records = base + WIRE_OFFSET_RING;
 	ring->spin_allowed = settings->spin_ns && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	bool by_futex = __atomic_load_n(&ring->shim_page->bell_by, __ATOMIC_RELAXED) == WIRE_BELL_FUTEX && bell_can_futex();
+	bell_init(&ring->bell, settings->doorbell_fd, by_futex ? &ring->engine_page->bell : NULL);
 	pthread_mutex_init(&ring->gate, NULL);
 	r = lease_holder_init(&ring->lease, settings->grant, settings->status, settings->want_fd);
 	if (r) {
@@ -401,6 +440,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 	};
 	log_info("serving on '%s', completions: %s", settings->device->name, complete_strategy_name(&ring->complete));
 	ring->engine_page->version = WIRE_VERSION;
+	ring->engine_page->features = WIRE_FEATURE_FUTEX | (ring->bell.shared ? WIRE_FEATURE_BELL : 0);
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
 	r = start_thread(ring);
 	if (r) {
@@ -417,11 +457,8 @@ free_ring:
 
 void ring_kick(struct ring *ring)
 {
-	uint64_t one = 1;
-
 	atomic_store(&ring->kicked, true);
-	ssize_t written = write(ring->settings.doorbell_fd, &one, sizeof(one));
-	(void)written;	/* full: it rings already */
+	bell_ring(&ring->bell);
 }
 
 bool ring_stop(struct ring *ring, uint32_t timeout_ms)

@@ -352,6 +352,7 @@ static struct direct *direct_alloc(void)
 	pthread_mutex_init(&direct->wakes->lock, NULL);
 	pthread_mutex_init(&direct->lock, NULL);
 	direct->base.ops = &direct_ops;
+	direct->base.same_host = true;
 	direct->watcher.lost = direct_lost;
 	return direct;
 }

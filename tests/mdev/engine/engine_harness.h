@@ -52,6 +52,7 @@ struct harness {
 	uint32_t tail;
 	uint64_t sequence;
 	uint32_t next_slot;
+	bool same_host;			/* TEST_SAME_HOST is set: bell and wake-ups by futex, as the shim's over `direct` */
 	/* What the engine may map, and who answers when it asks; as vgpu-qemu/virtio_gpu/map_guard.c does. */
 	pthread_t map_guard;
 	int listener;			/* -1: it has sent none yet */

@@ -68,6 +68,8 @@ int fixture_setup(void **state)
 	fake = control();
 	if (getenv("TEST_STAGED"))
 		SET(staged, 1);
+	if (getenv("TEST_SAME_HOST"))
+		SET(same_host, 1);
 	if (clGetPlatformIDs(1, &platform, &count) != CL_SUCCESS || count != 1)
 		return -1;
 	return clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &device, NULL) == CL_SUCCESS ? 0 : -1;

@@ -368,6 +368,49 @@ static void threads_also_wait_well_when_the_flag_is_used_up_early(void **state)
 	eight_threads_disturb_each_other_in_nothing(state);
 }
 
+static uint32_t bells(void)
+{
+	return GET(doorbells) + GET(futex_bells);
+}
+
+/* On one host both ways past the device are taken, elsewhere neither. */
+static void short_waits_submit_nothing_on_one_host(void **state)
+{
+	struct world world;
+	int one = 1;
+	cl_mem mem;
+
+	(void)state;
+	world_make(&world);
+	mem = world_buffer(&world, 4, &one);
+	assert_cl(clFinish(world.queue));
+	uint32_t wakes = GET(wakes), doorbells = GET(doorbells), futex_wakes = GET(futex_wakes), futex_bells = GET(futex_bells);
+	SET(kernel_us, 3000);	/* nobody spins for that long */
+	for (int i = 0; i < 10; i++) {
+		usleep(2000);	/* it sleeps */
+		assert_cl(world_scale(&world, mem, 1, 1, NULL));
+		assert_cl(clFinish(world.queue));
+	}
+	if (GET(same_host)) {
+		assert_int_equal(GET(wakes), wakes);
+		assert_int_equal(GET(doorbells), doorbells);
+		assert_in_range(GET(futex_wakes), futex_wakes + 10, futex_wakes + 20);
+		assert_in_range(GET(futex_bells), futex_bells + 5, futex_bells + 20);
+	} else {
+		assert_in_range(GET(wakes), wakes + 10, wakes + 20);
+		assert_in_range(GET(doorbells), doorbells + 5, doorbells + 20);
+		assert_int_equal(GET(futex_wakes) + GET(futex_bells), 0);
+	}
+	/* A long wait turns to the fence: that is what also tells of a loss. */
+	wakes = GET(wakes);
+	SET(kernel_us, 400000);
+	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_cl(clFinish(world.queue));
+	assert_in_range(GET(wakes), wakes + 1, wakes + 10);
+	clReleaseMemObject(mem);
+	world_end(&world);
+}
+
 /* The engine is awake: no doorbell, no fence, whatever is enqueued. */
 static void an_enqueue_makes_no_system_call_while_the_engine_is_awake(void **state)
 {
@@ -383,11 +426,11 @@ static void an_enqueue_makes_no_system_call_while_the_engine_is_awake(void **sta
 	assert_cl(world_scale(&world, mem, 1, 1, NULL));
 	assert_cl(clFlush(world.queue));
 	usleep(2000);
-	doorbells = GET(doorbells);
+	doorbells = bells();
 	wakes = GET(wakes);
 	for (int i = 0; i < 500; i++)
 		assert_cl(world_scale(&world, mem, 1, 1, NULL));
-	assert_int_equal(GET(doorbells), doorbells);
+	assert_int_equal(bells(), doorbells);
 	assert_int_equal(GET(wakes), wakes);
 	SET(hold, 0);
 	assert_cl(clFinish(world.queue));
@@ -407,12 +450,12 @@ static void one_doorbell_wakes_a_sleeping_engine(void **state)
 	mem = world_buffer(&world, 4, &one);
 	assert_cl(clFinish(world.queue));
 	usleep(5000);		/* it sleeps */
-	doorbells = GET(doorbells);
+	doorbells = bells();
 	for (int i = 0; i < 10; i++)
 		assert_cl(world_scale(&world, mem, 1, 1, NULL));
-	assert_int_equal(GET(doorbells), doorbells);
+	assert_int_equal(bells(), doorbells);
 	assert_cl(clFinish(world.queue));
-	assert_int_equal(GET(doorbells), doorbells + 1);
+	assert_int_equal(bells(), doorbells + 1);
 	clReleaseMemObject(mem);
 	world_end(&world);
 }
@@ -433,6 +476,7 @@ int main(void)
 		TEST(more_living_events_than_slots),
 		TEST(eight_threads_disturb_each_other_in_nothing),
 		TEST(threads_also_wait_well_when_the_flag_is_used_up_early),
+		TEST(short_waits_submit_nothing_on_one_host),
 		TEST(an_enqueue_makes_no_system_call_while_the_engine_is_awake),
 		TEST(one_doorbell_wakes_a_sleeping_engine),
 	};
