@@ -151,6 +151,8 @@ e2e_stop() {
 		echo "        the service's last words:"
 		tail -n 30 "$WORK/vgpud.log" 2>/dev/null | sed 's/^/        /'
 	fi
+	# A script's own last word before its folder goes.
+	if declare -F e2e_before_removal >/dev/null; then e2e_before_removal; fi
 	[ -n "${E2E_KEEP:-}" ] && echo "kept: $WORK" || rm -rf "$WORK"
 }
 
