@@ -54,6 +54,7 @@ E2E += tests/e2e/direct_hostile.sh
 E2E += tests/e2e/service.sh
 E2E += tests/e2e/service_stress.sh
 E2E += tests/e2e/full_disk.sh
+E2E += tests/e2e/san_leaks.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh

@@ -90,6 +90,7 @@ touched_is_taken_back() {
 	wait_for_line "$WORK/touch-all" 'were taken back every time' 60 && [ -n "$(vgpu_field "$bad" '.devices[]')" ] && paid_for || status=1
 	exec 9>&-
 	wait $attacker || status=1
+	rm -f "$WORK/hold"
 	grep -E '^(FAIL|PASS)' "$WORK/touch-all"
 	[ $status = 0 ] && neighbour_computes
 }

@@ -21,7 +21,7 @@ run=$WORK/run
 mkdir -p "$state" "$run"
 mount -t tmpfs -o size=128k,nr_inodes=256 state "$state" && mount -t tmpfs -o size=256k,nr_inodes=512 run "$run" || exit 1
 e2e_before_removal() { umount -l "$state" "$run"; }
-start() { service_start --cache-dir "$WORK/cache" "$@"; }
+start() { service_start --cache-dir "$WORK/cache"; }
 end_service() {
 	kill -9 "$VGPUD_PID"
 	wait "$VGPUD_PID" 2>/dev/null
@@ -55,6 +55,7 @@ refused() { # PATTERN COMMAND...: exit status 1, a sentence of that form, no cha
 }
 defined() { admin vgpu list --json | jq -cS '[.vgpus[] | [.uuid, .name, .profile]] | sort'; admin profile list --json | jq -cS '[.profiles[].name]'; }
 is_running() { [ "$(vgpu_field "$1" .state)" = running ] || { vgpu_field "$1" '.state + ": " + .why'; return 1; }; }
+no_other_folder() { [ -z "$(find "$run/vgpu" -mindepth 1 -maxdepth 1 ! -name "$id")" ] || { ls "$run/vgpu"; return 1; }; }
 no_scrap() { [ -z "$(find "$state/vgpus" "$state/profiles" -name '.*' -type f)" ] || { find "$state" -type f; return 1; }; }
 
 start || exit 1
@@ -76,7 +77,7 @@ state_full() {
 	local no_space='cannot write .*: No space left on device; make room on that disk'
 	"$1" "$state" || return 1
 	refused "$no_space" admin vgpu create --profile "$profile" --name two && refused "$no_space" admin profile create more --vram 32M &&
-		refused "$no_space" admin vgpu delete one --yes --force && no_scrap && [ -z "$(ls "$run/vgpu" | grep -v "$id")" ] && client_goes_on
+		refused "$no_space" admin vgpu delete one --yes --force && no_scrap && no_other_folder && client_goes_on
 }
 check "state folder full: create and delete are refused, saying what would help; the vGPU computes on" state_full fill
 state_full_restart() {
@@ -109,7 +110,7 @@ turned_away() {
 run_full() {
 	"$1" "$run" || return 1
 	refused "'two' did not start: cannot .*: No space left on device; make room on that disk" admin vgpu create --profile "$profile" --name two &&
-		[ -z "$(ls "$run/vgpu" | grep -v "$id")" ] && no_scrap && client_goes_on
+		no_other_folder && no_scrap && client_goes_on
 }
 check "runtime folder full: create is refused, saying what would help; the vGPU computes on" run_full fill
 check "runtime folder full: a new connection is refused, and the log says why" turned_away 'connection of .* refused: .*No space left on device'

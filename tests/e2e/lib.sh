@@ -142,9 +142,9 @@ e2e_stop() {
 		kill -9 $left 2>/dev/null
 	fi
 	# A build with sanitizers: whatever one of our processes said about itself, the service's or a client.
-	if grep -qE '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null; then
+	if grep -qE -D skip -d skip '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null; then
 		echo "FAILED  $E2E_NAME: a sanitizer found something:"
-		grep -hE -A 25 '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null | head -n 80 | sed 's/^/        /'
+		grep -hE -D skip -d skip -A 25 '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null | head -n 80 | sed 's/^/        /'
 		FAILED=$((FAILED + 1))
 	fi
 	if [ "$FAILED" != 0 ]; then
