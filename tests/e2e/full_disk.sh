@@ -115,7 +115,7 @@ run_full() {
 check "runtime folder full: create is refused, saying what would help; the vGPU computes on" run_full fill
 check "runtime folder full: a new connection is refused, and the log says why" turned_away 'connection of .* refused: .*No space left on device'
 run_full_kills() {
-	local device keeper
+	local device
 	device=$(vgpu_field "$id" '.devices[0]')
 	kill -9 "$device" || return 1
 	client_goes_on || return 1
