@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,12 +85,6 @@ int instance_create(const struct vgpu_spec *spec, const struct instance_surround
 	*instance = (struct instance){.spec = spec, .around = surroundings, .owner = owner, .keeper_pidfd = -1, .lock_fd = -1,
 				      .state = INSTANCE_WAITING, .pause_us = INSTANCE_PAUSE_FIRST_US};
 	snprintf(instance->dir, sizeof(instance->dir), "%s/vgpu/%s", surroundings->runtime_dir, spec->uuid);
-	if (mkdir(instance->dir, 0711) && errno != EEXIST) {
-		int error = -errno;
-		snprintf(ret_why, 256, "cannot make the folder %.180s: %s", instance->dir, strerror(-error));
-		free(instance);
-		return error;
-	}
 	*ret_instance = instance;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "mdev/child.h"
 #include "mdev/log/log.h"
+#include "mdev/refusal.h"
 
 #define CONNECT_EVERY_US 3000u
 #define CONNECT_PATIENCE_US 10000000u	/* a keeper that lives and does not listen for so long is killed */
@@ -275,10 +276,12 @@ static void start_keeper(struct instance *instance)
 		instance_enter_state(instance, INSTANCE_WAITING, "its GPU is not there");
 		return;
 	}
-	dir_fd = open(instance->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Made here, where a failure is tried again: a full disk is no reason to give up a vGPU that is defined. */
+	dir_fd = mkdir(instance->dir, 0711) && errno != EEXIST ? -1 : open(instance->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0) {
 		error = -errno;
-		snprintf(why, sizeof(why), "cannot open %.150s: %s", instance->dir, strerror(-error));
+		snprintf(why, sizeof(why), "cannot make the folder %.120s: %s; %s", instance->dir, strerror(-error),
+			 refusal_disk_hint(error));
 	} else {
 		/* What device processes run on does not change under them. */
 		if (!instance_devices(instance, NULL, NULL) || faccessat(dir_fd, "config.json", F_OK, 0))

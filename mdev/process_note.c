@@ -41,7 +41,8 @@ int process_note_write(const char *dir, const char *name, pid_t pid)
 	if (fd < 0)
 		return -errno;
 	int bytes = snprintf(text, sizeof(text), "%d %llu\n", (int)pid, start_time(pid));
-	int result = write(fd, text, (size_t)bytes) == bytes ? 0 : -EIO;
+	ssize_t written = write(fd, text, (size_t)bytes);
+	int result = written == bytes ? 0 : written < 0 ? -errno : -ENOSPC;
 	close(fd);
 	return result;
 }

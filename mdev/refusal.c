@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mdev/refusal.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -31,6 +32,22 @@ _Bool refuse(struct refusal *refusal, enum refusal_code code, const char *hint, 
 	va_end(arguments);
 	snprintf(refusal->hint, sizeof(refusal->hint), "%s", hint ? hint : "");
 	return 0;
+}
+
+const char *refusal_disk_hint(int error)
+{
+	switch (-error) {
+	case ENOSPC:
+	case EDQUOT:
+		return "make room on that disk and try again";
+	case EROFS:
+		return "mount that disk for writing and try again";
+	case EACCES:
+	case EPERM:
+		return "let the user that vgpud runs as write there";
+	default:
+		return "see the health of that disk in the kernel's log";
+	}
 }
 
 int refusal_http_status(enum refusal_code code)

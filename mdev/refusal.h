@@ -26,6 +26,8 @@ struct refusal {
 /* Fills refusal and returns false, so that callers can `return refuse(...)`. hint may be NULL. */
 _Bool refuse(struct refusal *refusal, enum refusal_code code, const char *hint, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What would help where a file could not be written: for -errno of that. A literal. */
+const char *refusal_disk_hint(int error);
 int refusal_http_status(enum refusal_code code);
 const char *refusal_code_name(enum refusal_code code);
 

@@ -279,10 +279,17 @@ static int load(struct service *service, char ret_why[256])
 	int error = folder_make(service->settings.state_dir, 0700);
 
 	if (error) {
-		snprintf(ret_why, 256, "cannot make the folder %.180s: %s", service->settings.state_dir, strerror(-error));
+		snprintf(ret_why, 256, "cannot make the folder %.120s: %s; %s", service->settings.state_dir, strerror(-error),
+			 refusal_disk_hint(error));
 		return error;
 	}
 	error = store_open(service->settings.state_dir, kinds, &service->store, ret_why);
+	/* What runs needs us for its leases, so this alone is no reason to end: until it is mended nothing is created or deleted. */
+	if (!error && (error = store_check_writable(service->store, kinds, ret_why))) {
+		log_error("%s: vGPUs and profiles can be neither created nor deleted; %s", ret_why, refusal_disk_hint(error));
+		event_log_add(service->events, "state.read-only", NULL, "%s", ret_why);
+		error = 0;
+	}
 	if (!error)
 		error = store_load(service->store, STORE_GPUS, on_stored_gpu, service_on_aside, service, ret_why);
 	if (!error)
@@ -335,12 +342,14 @@ int service_create(sd_event *loop, const struct service_settings *settings, void
 	snprintf(folder, sizeof(folder), "%s/vgpu", settings->runtime_dir);
 	error = folder_make(folder, 0711);
 	if (error) {
-		snprintf(ret_why, 256, "cannot make the folder %.180s: %s", folder, strerror(-error));
+		snprintf(ret_why, 256, "cannot make the folder %.120s: %s; %s", folder, strerror(-error),
+			 refusal_disk_hint(error));
 		goto fail;
 	}
 	error = folder_make(settings->parents.cache_dir, 0755);
 	if (error) {
-		snprintf(ret_why, 256, "cannot make the folder %.180s: %s", settings->parents.cache_dir, strerror(-error));
+		snprintf(ret_why, 256, "cannot make the folder %.120s: %s; %s", settings->parents.cache_dir, strerror(-error),
+			 refusal_disk_hint(error));
 		goto fail;
 	}
 	error = load(service, ret_why);

@@ -114,13 +114,20 @@ bool service_profile_create(struct service *service, const json_t *body, json_t 
 	parsed.created_s = time(NULL);
 	profile = malloc(sizeof(*profile));
 	json_t *object = profile_store_json(&parsed);
-	if (!profile || !object || store_write(service->store, STORE_PROFILES, parsed.name, object, why)) {
-		bool is_memory = !profile || !object;
+	if (!profile || !object) {
 		free(profile);
 		json_decref(object);
-		return refuse(refusal, REFUSAL_FAILED, NULL, "%s", is_memory ? "out of memory" : why);
+		return refuse(refusal, REFUSAL_FAILED, NULL, "out of memory");
 	}
+	int error = store_write(service->store, STORE_PROFILES, parsed.name, object, why);
 	json_decref(object);
+	if (error) {
+		char ignored[256];
+		/* As for a vGPU: what was refused must not be there after a restart. */
+		store_remove(service->store, STORE_PROFILES, parsed.name, ignored);
+		free(profile);
+		return refuse(refusal, REFUSAL_FAILED, refusal_disk_hint(error), "%s", why);
+	}
 	*profile = parsed;
 	append(service, profile);
 	char size[32];
@@ -144,8 +151,9 @@ bool service_profile_delete(struct service *service, const char *name, struct re
 	if (count)
 		return refuse(refusal, REFUSAL_IN_USE, "delete those vGPUs first", "profile '%s' is used by %u vGPU%s", profile->name, count,
 			      count == 1 ? "" : "s");
-	if (store_remove(service->store, STORE_PROFILES, profile->name, why))
-		return refuse(refusal, REFUSAL_FAILED, NULL, "%s", why);
+	int error = store_remove(service->store, STORE_PROFILES, profile->name, why);
+	if (error)
+		return refuse(refusal, REFUSAL_FAILED, refusal_disk_hint(error), "%s", why);
 	for (struct profile **at = &service->profiles; *at; at = &(*at)->next) {
 		if (*at == profile) {
 			*at = profile->next;

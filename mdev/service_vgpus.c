@@ -264,10 +264,14 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 	struct vgpu *vgpu = vgpu_append(service, &spec, why);
 	if (!vgpu)
 		return refuse(refusal, REFUSAL_FAILED, NULL, "%s", why);
-	if (write_spec(vgpu, why)) {
+	int error = write_spec(vgpu, why);
+	if (error) {
+		char ignored[256];
+		/* Should it have got there and only its folder's sync have failed: what was refused must not be there after a restart. */
+		store_remove(service->store, STORE_VGPUS, spec.uuid, ignored);
 		instance_remove_folder(vgpu->instance);
 		vgpu_remove(vgpu);
-		return refuse(refusal, REFUSAL_FAILED, "see the free space and health of the state folder's disk", "%s", why);
+		return refuse(refusal, REFUSAL_FAILED, refusal_disk_hint(error), "%s", why);
 	}
 	vgpu->create_done = done;
 	vgpu->create_data = data;
@@ -295,9 +299,10 @@ bool service_vgpu_delete(struct service *service, const char *id, bool force, se
 		return refuse(refusal, REFUSAL_IN_USE, "stop its VM first, or use --force: the VM then loses the device for good",
 			      "vGPU '%s' is in use by %u connection%s", vgpu->spec.name, connections, connections == 1 ? "" : "s");
 	vgpu->spec.deleting = true;
-	if (write_spec(vgpu, why)) {
+	int error = write_spec(vgpu, why);
+	if (error) {
 		vgpu->spec.deleting = false;
-		return refuse(refusal, REFUSAL_FAILED, NULL, "%s", why);
+		return refuse(refusal, REFUSAL_FAILED, refusal_disk_hint(error), "%s", why);
 	}
 	vgpu->delete_done = done;
 	vgpu->delete_data = data;

@@ -26,6 +26,7 @@
 #include "mdev/daemon_options.h"
 #include "mdev/folder.h"
 #include "mdev/log/log.h"
+#include "mdev/refusal.h"
 #include "mdev/service.h"
 
 struct daemon {
@@ -47,14 +48,14 @@ static int lock_runtime(struct daemon *daemon)
 	int error = folder_make(daemon->options.runtime_dir, 0755);
 
 	if (error) {
-		log_error("cannot make the folder %s: %s", daemon->options.runtime_dir, strerror(-error));
+		log_error("cannot make the folder %s: %s; %s", daemon->options.runtime_dir, strerror(-error), refusal_disk_hint(error));
 		return error;
 	}
 	snprintf(path, sizeof(path), "%s/vgpud.lock", daemon->options.runtime_dir);
 	daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (daemon->lock_fd < 0) {
 		error = -errno;
-		log_error("cannot open %s: %s", path, strerror(-error));
+		log_error("cannot open %s: %s; %s", path, strerror(-error), refusal_disk_hint(error));
 		return error;
 	}
 	if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB)) {

@@ -12,6 +12,14 @@ $(GUEST_INIT): vgpu-qemu/launcher/guest_init.c vgpu-qemu/launcher/frame.h $(MAKE
 	$(Q)$(CC) $(CPPFLAGS_OWN) $(CSTD) $(WARN) -O2 -fno-strict-aliasing -static -o $@ $<
 all: $(GUEST_INIT)
 
+# Loses memory on purpose where it is preloaded; for builds with sanitizers.
+LEAK_ON_PURPOSE := $(BUILD)/tests/leak_on_purpose.so
+$(LEAK_ON_PURPOSE): tests/e2e/leak_on_purpose.c $(MAKEFILE_LIST)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CPPFLAGS_OWN) $(CSTD) $(WARN) -O2 -fPIC -shared -o $@ $<
+$(if $(findstring address,$(SAN)),all: $(LEAK_ON_PURPOSE))
+
 # One job per processor, unless the user said how many.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SETUP_ENV := BUILD=$(BUILD)
@@ -48,12 +56,14 @@ test: guest
 # Build, unit tests, a VM.
 test-smoke: guest
 	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS) $(SMOKE)
-# The hostile guest, OpenCL and isolation with address and undefined-behaviour sanitizers in every process of ours. Of
-# vgpu-compute leaks are not looked for: OpenCL runtimes keep memory until the end (mdev/engine/compute/sanitizer.c).
-SAN_E2E := tests/e2e/direct_opencl.sh tests/e2e/direct_isolation.sh tests/e2e/direct_hostile.sh
+# OpenCL, isolation, the hostile guest and kills with address and undefined-behaviour sanitizers in every process of ours, the
+# engine's own tests, and proof that each kind of process looks for leaks at its end.
+SAN_BUILD := build/san-address-undefined
+SAN_TESTS := $(SAN_BUILD)/tests/test_engine $(addprefix tests/e2e/,san_leaks.sh direct_opencl.sh direct_isolation.sh \
+	direct_hostile.sh direct_kills.sh)
 test-san: deps
 	@+$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined all
-	@BUILD=build/san-address-undefined tests/run.sh $(SAN_E2E)
+	@BUILD=$(SAN_BUILD) tests/run.sh $(SAN_TESTS)
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all

@@ -14,6 +14,7 @@
 #include "mdev/child.h"
 #include "mdev/gpu/capset.h"
 #include "mdev/gpu/probe.h"
+#include "mdev/refusal.h"
 #include "mdev/vgpu_spec.h"
 #include "shim/wire/wire.h"
 
@@ -251,8 +252,11 @@ static int write_file(int dir_fd, const char *name, const void *bytes, size_t co
 		if (!error && renameat(dir_fd, temporary, dir_fd, name))
 			error = -errno;
 	}
-	if (error)
-		snprintf(ret_why, 256, "cannot write %s into the vGPU's runtime folder: %s", name, strerror(-error));
+	if (error) {
+		snprintf(ret_why, 256, "cannot write %s into the vGPU's runtime folder: %s; %s", name, strerror(-error),
+			 refusal_disk_hint(error));
+		unlinkat(dir_fd, temporary, 0);
+	}
 	return error;
 }
 

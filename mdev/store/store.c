@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mdev/json/json_reader.h"
+#include "mdev/refusal.h"
 
 #define SUFFIX ".json"
 #define OBJECT_MAX_BYTES (1u << 20)
@@ -25,7 +26,7 @@ static int make_folder(int at_fd, const char *path, char ret_why[256])
 {
 	if (mkdirat(at_fd, path, 0700) && errno != EEXIST) {
 		int error = -errno;
-		snprintf(ret_why, 256, "cannot make the folder %.150s: %s", path, strerror(-error));
+		snprintf(ret_why, 256, "cannot make the folder %.120s: %s; %s", path, strerror(-error), refusal_disk_hint(error));
 		return error;
 	}
 	return 0;
@@ -80,6 +81,18 @@ static int open_kind(struct store *store, const char *kind, char ret_why[256])
 		return error;
 	}
 	return fd;
+}
+
+int store_check_writable(struct store *store, const char *const *kinds, char ret_why[256])
+{
+	for (; *kinds; kinds++) {
+		if (!faccessat(store->dir_fd, *kinds, W_OK | X_OK, AT_EACCESS))
+			continue;
+		int error = -errno;
+		snprintf(ret_why, 256, "nothing can be written into %.120s/%s: %s", store->path, *kinds, strerror(-error));
+		return error;
+	}
+	return 0;
 }
 
 static int write_all(int fd, const char *text, size_t bytes)

@@ -19,6 +19,9 @@ struct store;
 int store_open(const char *dir, const char *const *kinds, struct store **ret_store, char ret_why[256]);
 void store_close(struct store *store);	/* accepts NULL */
 
+/* 0 if objects can be written as far as one can tell without doing it, else -errno with a sentence. */
+int store_check_writable(struct store *store, const char *const *kinds, char ret_why[256]);
+
 /* Replaces or makes the object; borrows it. Durable on return. 0, or -errno with a sentence: the former object stands. */
 int store_write(struct store *store, const char *kind, const char *name, const json_t *object, char ret_why[256]);
 /* Removes it; durable on return. 0 also if it is not there. */

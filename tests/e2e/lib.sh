@@ -141,16 +141,18 @@ e2e_stop() {
 		# shellcheck disable=SC2086 # a list of our own processes: their folder is in their arguments
 		kill -9 $left 2>/dev/null
 	fi
-	# A build with sanitizers: whatever one of our processes said about itself.
-	if grep -qE '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/*.log 2>/dev/null; then
+	# A build with sanitizers: whatever one of our processes said about itself, the service's or a client.
+	if grep -qE -D skip -d skip '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null; then
 		echo "FAILED  $E2E_NAME: a sanitizer found something:"
-		grep -hE -A 25 '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/*.log | head -n 80 | sed 's/^/        /'
+		grep -hE -D skip -d skip -A 25 '(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:' "$WORK"/* 2>/dev/null | head -n 80 | sed 's/^/        /'
 		FAILED=$((FAILED + 1))
 	fi
 	if [ "$FAILED" != 0 ]; then
 		echo "        the service's last words:"
 		tail -n 30 "$WORK/vgpud.log" 2>/dev/null | sed 's/^/        /'
 	fi
+	# A script's own last word before its folder goes.
+	if declare -F e2e_before_removal >/dev/null; then e2e_before_removal; fi
 	[ -n "${E2E_KEEP:-}" ] && echo "kept: $WORK" || rm -rf "$WORK"
 }
 

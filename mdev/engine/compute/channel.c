@@ -11,6 +11,7 @@
 
 #include "mdev/engine/compute/blobs.h"
 #include "mdev/engine/compute/ring.h"
+#include "mdev/engine/compute/sanitizer.h"
 #include "mdev/engine/engine_protocol.h"
 #include "mdev/ipc/seqpacket.h"
 #include "mdev/log/log.h"
@@ -285,5 +286,5 @@ int channel_serve(const struct channel_settings *settings)
 	pthread_cond_destroy(&channel.answered);
 	pthread_mutex_destroy(&channel.lock);
 	pthread_mutex_destroy(&channel.handling);
-	return EXIT_SUCCESS;
+	return sanitizer_finds_leaks() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

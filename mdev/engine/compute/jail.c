@@ -39,6 +39,7 @@
 #include <unistd.h>
 
 #include "mdev/engine/compute/jail_stages.h"
+#include "mdev/engine/compute/sanitizer.h"
 #include "mdev/log/log.h"
 
 #define IDENTITY_BASE 0x40000000u	/* above what useradd, systemd and containers hand out; pids are below 2^22 */
@@ -328,7 +329,8 @@ int jail_enter(const struct jail_settings *settings, struct jail_guard *ret_guar
 		miss(&missing, "dropping capabilities", r);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!ENGINE_HAS_SANITIZER)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if ((r = jail_landlock_enter(settings, &landlock_abi)))
 		miss(&missing, "Landlock", r);
 	else if (landlock_abi < LANDLOCK_ABI_COMPLETE)

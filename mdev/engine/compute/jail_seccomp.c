@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "mdev/engine/compute/jail_stages.h"
+#include "mdev/engine/compute/sanitizer.h"
 #include "mdev/engine/engine_protocol.h"
 
 #ifndef F_SETOWN_EX
@@ -36,7 +37,10 @@
 
 static const int denied[] = {
 	/* other hosts and processes */
-	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+#if !ENGINE_HAS_SANITIZER	/* sanitizer.c */
+	SCMP_SYS(ptrace),
+#endif
+	SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
 	SCMP_SYS(kcmp), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal), SCMP_SYS(tkill),
 	SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(process_madvise), SCMP_SYS(move_pages),
 	SCMP_SYS(migrate_pages), SCMP_SYS(setpriority), SCMP_SYS(ioprio_set), SCMP_SYS(sched_setscheduler),

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define SETTLE_SECONDS 10u
+#define HANG_SECONDS 300u	/* ends the test of a service that never takes anything back */
 
 static uint64_t pages_still_written(const struct raw_client *raw)
 {
@@ -39,29 +39,45 @@ static uint64_t pages_backed(const struct raw_client *raw)
 	return count;
 }
 
+/* The service takes back what no blob holds, in its own time, and there is no blob here: in the end, all. */
+static uint64_t touch_and_wait(const struct raw_client *raw)
+{
+	const uint64_t give_up_ms = hostile_now_ms() + 1000ull * HANG_SECONDS;
+	uint64_t left;
+
+	for (uint64_t at = 0; at < raw->aperture_bytes; at += PAGE)
+		*(volatile uint8_t *)(raw->aperture + at) = 0xee;
+	while ((left = pages_backed(raw)) && hostile_now_ms() < give_up_ms)
+		usleep(20000);
+	return left;
+}
+
+/* Its connection stays open until standard input ends: somebody may want to look from outside. */
+static void hold_still(void)
+{
+	char byte;
+
+	while (!isatty(STDIN_FILENO) && read(STDIN_FILENO, &byte, 1) > 0)
+		;
+}
+
 void hostile_touch_all(struct hostile *hostile)
 {
 	struct raw_client *raw;
 	int err = raw_client_open(hostile->path, RAW_RUNNING, &raw);
-	uint64_t began_ms, pages, left = 0;
+	uint64_t end_ms = hostile_now_ms() + 1000ull * hostile->seconds, pages, left;
+	unsigned rounds = 0;
 
 	if (!hostile_check(hostile, !err, "a connection of its own (%s)", strerror(-err)))
 		return;
 	pages = raw->aperture_bytes / PAGE;
-	began_ms = hostile_now_ms();
-	for (uint64_t at = 0; at < raw->aperture_bytes; at += PAGE)
-		*(volatile uint8_t *)(raw->aperture + at) = 0xee;
-	hostile_note(hostile, "touched %llu pages (%llu MiB) in %llu ms; %llu still backed", (unsigned long long)pages,
-		     (unsigned long long)(raw->aperture_bytes >> 20), (unsigned long long)(hostile_now_ms() - began_ms),
-		     (unsigned long long)pages_backed(raw));
-	/* The service takes back what no blob holds, in its own time, and there is no blob here: in the end, all. */
-	uint64_t until_ms = hostile_now_ms() + 1000ull * (hostile->seconds < SETTLE_SECONDS ? SETTLE_SECONDS : hostile->seconds);
 	do {
-		usleep(100000);
-		left = pages_backed(raw);
-	} while (left && hostile_now_ms() < until_ms);
-	hostile_check(hostile, !left, "%llu of %llu pages were taken back within %llu ms",
-		      (unsigned long long)(pages - left), (unsigned long long)pages, (unsigned long long)(hostile_now_ms() - began_ms));
+		left = touch_and_wait(raw);
+		rounds++;
+	} while (!left && hostile_now_ms() < end_ms);
+	hostile_check(hostile, !left, "%llu pages (%llu MiB) were touched %u times; all but %llu of them were taken back every time",
+		      (unsigned long long)pages, (unsigned long long)(raw->aperture_bytes >> 20), rounds, (unsigned long long)left);
+	hold_still();
 	left = pages_still_written(raw);
 	hostile_check(hostile, !left, "all but %llu of them read zero now", (unsigned long long)left);
 	raw_client_close(raw);
