@@ -5,7 +5,7 @@ vgpu-run_SRCS := $(addprefix vgpu-qemu/launcher/,vgpu_run.c accel.c args.c frame
 
 # The virtio-gpu device: everything of vgpu-device but its transport and queues.
 VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c blobs.c guest_blob.c \
-	engine_channel.c map_guard.c pending.c aperture.c audit.c ledger.c resource_table.c)
+	engine_channel.c map_guard.c pending.c waiting.c aperture.c audit.c ledger.c resource_table.c)
 
 # The way to the keeper.
 KEEPER_LINK_SRCS := $(addprefix vgpu-qemu/,keeper_link.c keeper_link_send.c keeper_link_receive.c keeper_link_join.c \
