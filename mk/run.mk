@@ -17,6 +17,8 @@ JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SETUP_ENV := BUILD=$(BUILD)
 E2E ?=
 SMOKE ?=
+# Those of TESTS, and those of the same sources built another way (vgpu-qemu/sources.mk).
+UNIT_TESTS = $(TESTS:%=$(BUILD)/tests/%) $(VARIANT_TESTS)
 
 .PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-path
 deps:
@@ -41,10 +43,10 @@ demo:
 	@+$(SETUP_ENV) MAKE="$(MAKE)" tools/demo.sh
 
 test: guest
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%) $(E2E)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.
 test-smoke: guest
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%) $(SMOKE)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(SMOKE)
 # The hostile guest, OpenCL and isolation with address and undefined-behaviour sanitizers in every process of ours. Of
 # vgpu-compute leaks are not looked for: OpenCL runtimes keep memory until the end (mdev/engine/compute/sanitizer.c).
 SAN_E2E := tests/e2e/direct_opencl.sh tests/e2e/direct_isolation.sh tests/e2e/direct_hostile.sh
@@ -54,7 +56,7 @@ test-san: deps
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all
-	@$(SETUP_ENV) tests/run.sh $(TESTS:%=$(BUILD)/tests/%)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS)
 
 # Kills at random moments while a guest boots and computes, many of them; SEED gives the moments.
 soak-kills: guest

@@ -127,3 +127,14 @@ FUZZERS += fuzz_build_reply fuzz_vfio_user
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
+
+# Every fuzz target's seeds in the unit tests, without a fuzzer: replay_TARGET.
+define replay_test
+TESTS += replay_$(1)
+replay_$(1)_SRCS := tests/fuzz/replay.c $(fuzz_$(1)_SRCS)
+replay_$(1)_PKGS := $(fuzz_$(1)_PKGS)
+endef
+$(foreach f,$(FUZZERS:fuzz_%=%),$(if $(fuzz_$(f)_FLAGS),,$(eval $(call replay_test,$(f)))))
+# The one that is compiled with flags of its own.
+$(eval $(call vgpu_variant,$(BUILD)/tests/replay_vfio_user,$(fuzz_vfio_user_FLAGS),tests/fuzz/replay.c $(fuzz_vfio_user_SRCS),replay))
+VARIANT_TESTS += $(BUILD)/tests/replay_vfio_user
