@@ -109,6 +109,9 @@ test_virtio_gpu_random_PKGS := cmocka
 FUZZERS += fuzz_virtio_gpu_control
 fuzz_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/script.c \
 	tests/fuzz/fuzz_virtio_gpu_control.c
+TESTS += test_instance_stop
+test_instance_stop_SRCS := tests/mdev/test_instance_stop.c $(SERVICE_SRCS)
+test_instance_stop_PKGS := cmocka libmicrohttpd jansson libsystemd
 TESTS += test_service_parts
 test_service_parts_SRCS := tests/mdev/test_service_parts.c $(SERVICE_SRCS)
 test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
