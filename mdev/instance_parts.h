@@ -52,6 +52,7 @@ struct instance {
 	bool slot_open[KEEPER_SLOT_MAX];
 	struct awaited *awaited;
 	bool stop_asked;		/* the keeper connected to knows that it is to stop */
+	pid_t late_keeper;		/* that a stop kills, 0 = one that cannot be told; -1: none so far */
 	int lock_fd;			/* keeper.lock while it is ours, at the end of a stop; or -1 */
 };
 

@@ -6,6 +6,9 @@
  * the keeper that serves is found, whoever started it, and asked to stop. Where none answers, keeper.lock tells: while it is ours no
  * keeper serves and none can begin, and then whatever the folder's notes name is killed. Before the lock is given back
  * config.json goes, so that a keeper which a device started a moment before its end finds nothing to serve.
+ *
+ * A keeper that holds the lock and neither listens nor ends is killed after STOP_PATIENCE_US, as is one that was asked and
+ * does not end. Where it was never heard of (vgpud was started anew), the kernel knows who holds the lock.
  */
 #include "mdev/instance_parts.h"
 
@@ -20,6 +23,7 @@
 #include <unistd.h>
 
 #include "mdev/child.h"
+#include "mdev/lock_holder.h"
 #include "mdev/process_note.h"
 
 #define STOP_EVERY_US 3000u
@@ -94,6 +98,41 @@ static bool no_keeper(struct instance *instance)
 	return true;
 }
 
+/* The process that holds the lock, or 0. */
+static pid_t holder(const struct instance *instance)
+{
+	char path[sizeof(instance->dir) + 16];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/keeper.lock", instance->dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	pid = lock_holder(fd);
+	close(fd);
+	return pid == getpid() ? 0 : pid;
+}
+
+/* A keeper that does not end by itself is among those that are killed. */
+static void await_late_keeper(struct instance *instance)
+{
+	pid_t pid = instance->keeper_pid ? instance->keeper_pid : holder(instance);
+
+	if (pid == instance->late_keeper)
+		return;
+	instance->late_keeper = pid;
+	if (!pid) {
+		event_log_add(instance->around->events, "keeper.silent", instance->spec->uuid,
+			      "a process that cannot be told holds %.200s/keeper.lock: vGPU %s is stopped once it is gone",
+			      instance->dir, instance->spec->name);
+		return;
+	}
+	event_log_add(instance->around->events, "keeper.silent", instance->spec->uuid,
+		      "keeper %d of vGPU %s has not stopped within %u s: killed", (int)pid, instance->spec->name,
+		      STOP_PATIENCE_US / 1000000);
+	await(pid, instance);
+}
+
 /* The keeper that serves, if there is one, is asked once. */
 static void ask(struct instance *instance)
 {
@@ -145,8 +184,8 @@ static int on_stop_time(sd_event_source *source, uint64_t now_us, void *data)
 		is_alone = true;
 		if (!instance->awaited)
 			await_noted(instance);
-	} else if (is_late && instance->keeper_pid) {
-		await(instance->keeper_pid, instance);
+	} else if (is_late) {
+		await_late_keeper(instance);
 	}
 	awaited_look(instance, is_late || is_alone);
 	if (is_alone && !instance->awaited)
@@ -165,6 +204,7 @@ void instance_stop(struct instance *instance)
 		await(engine->pid, instance);
 	instance->since_us = instance_now_us();
 	instance->stop_asked = false;
+	instance->late_keeper = -1;
 	instance_enter_state(instance, INSTANCE_STOPPING, "");
 	instance_set_timer(instance, 0, on_stop_time);
 }

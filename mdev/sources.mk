@@ -5,7 +5,7 @@ SERVICE_SRCS := \
 	mdev/child.c mdev/daemon_options.c mdev/event_log.c mdev/folder.c \
 	mdev/gpu/capset.c mdev/gpu/mediated.c mdev/gpu/probe.c \
 	mdev/instance.c mdev/instance_engines.c mdev/instance_keeper.c mdev/instance_stop.c \
-	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/leases.c mdev/log/log.c \
+	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/leases.c mdev/lock_holder.c mdev/log/log.c \
 	mdev/process_note.c mdev/profile.c mdev/quantity.c mdev/refusal.c \
 	mdev/service.c mdev/service_profiles.c mdev/service_vgpus.c \
 	mdev/store/store.c mdev/vgpu_spec.c \
@@ -17,7 +17,7 @@ vgpud_PKGS := libmicrohttpd jansson libsystemd
 
 PROGRAMS += vgpu-keeper
 vgpu-keeper_SRCS := mdev/keeper/main.c mdev/keeper/config.c mdev/keeper/process.c mdev/keeper/program.c mdev/process_note.c \
-	mdev/keeper/store.c mdev/keeper/slot.c mdev/keeper/engine.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
+	mdev/keeper/store.c mdev/keeper/slot.c mdev/keeper/restart.c mdev/keeper/engine.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
 	mdev/ipc/seqpacket.c mdev/log/log.c
 vgpu-keeper_PKGS := jansson
 

@@ -25,6 +25,10 @@ JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SETUP_ENV := BUILD=$(BUILD)
 E2E ?=
 SMOKE ?=
+# Those of TESTS, and those of the same sources built another way (vgpu-qemu/sources.mk).
+# NAME=VALUE@PROGRAM: once more with that in its environment (tests/run.sh).
+TESTS_AGAIN = $(foreach r,$(TEST_RUNS),$(firstword $(subst @, ,$r))@$(BUILD)/tests/$(lastword $(subst @, ,$r)))
+UNIT_TESTS = $(TESTS:%=$(BUILD)/tests/%) $(VARIANT_TESTS) $(TESTS_AGAIN)
 
 .PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-path
 deps:
@@ -45,17 +49,14 @@ guest:
 	@ln -sfn ../guest $(BUILD)/guest
 endif
 
-# NAME=VALUE@PROGRAM: once more with that in its environment.
-UNIT_RUNS = $(TESTS:%=$(BUILD)/tests/%) $(foreach r,$(TEST_RUNS),$(firstword $(subst @, ,$r))@$(BUILD)/tests/$(lastword $(subst @, ,$r)))
-
 demo:
 	@+$(SETUP_ENV) MAKE="$(MAKE)" tools/demo.sh
 
 test: guest
-	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS) $(E2E)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.
 test-smoke: guest
-	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS) $(SMOKE)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(SMOKE)
 # OpenCL, isolation, the hostile guest and kills with address and undefined-behaviour sanitizers in every process of ours, the
 # engine's own tests, and proof that each kind of process looks for leaks at its end.
 SAN_BUILD := build/san-address-undefined
@@ -67,7 +68,7 @@ test-san: deps
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all
-	@$(SETUP_ENV) tests/run.sh $(UNIT_RUNS)
+	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS)
 
 # Kills at random moments while a guest boots and computes, many of them; SEED gives the moments.
 soak-kills: guest

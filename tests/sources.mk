@@ -99,6 +99,9 @@ test_virtio_gpu_engines_PKGS := cmocka
 TESTS += test_virtio_gpu_memory
 test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
 test_virtio_gpu_memory_PKGS := cmocka
+TESTS += test_virtio_gpu_waiting
+test_virtio_gpu_waiting_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_waiting.c
+test_virtio_gpu_waiting_PKGS := cmocka
 TESTS += test_virtio_gpu_kills
 test_virtio_gpu_kills_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_kills.c
 test_virtio_gpu_kills_PKGS := cmocka
@@ -110,6 +113,9 @@ test_virtio_gpu_random_PKGS := cmocka
 FUZZERS += fuzz_virtio_gpu_control
 fuzz_virtio_gpu_control_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/script.c \
 	tests/fuzz/fuzz_virtio_gpu_control.c
+TESTS += test_instance_stop
+test_instance_stop_SRCS := tests/mdev/test_instance_stop.c $(SERVICE_SRCS)
+test_instance_stop_PKGS := cmocka libmicrohttpd jansson libsystemd
 TESTS += test_service_parts
 test_service_parts_SRCS := tests/mdev/test_service_parts.c $(SERVICE_SRCS)
 test_service_parts_PKGS := cmocka libmicrohttpd jansson libsystemd
@@ -128,3 +134,14 @@ FUZZERS += fuzz_build_reply fuzz_vfio_user
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
+
+# Every fuzz target's seeds in the unit tests, without a fuzzer: replay_TARGET.
+define replay_test
+TESTS += replay_$(1)
+replay_$(1)_SRCS := tests/fuzz/replay.c $(fuzz_$(1)_SRCS)
+replay_$(1)_PKGS := $(fuzz_$(1)_PKGS)
+endef
+$(foreach f,$(FUZZERS:fuzz_%=%),$(if $(fuzz_$(f)_FLAGS),,$(eval $(call replay_test,$(f)))))
+# The one that is compiled with flags of its own.
+$(eval $(call vgpu_variant,$(BUILD)/tests/replay_vfio_user,$(fuzz_vfio_user_FLAGS),tests/fuzz/replay.c $(fuzz_vfio_user_SRCS),replay))
+VARIANT_TESTS += $(BUILD)/tests/replay_vfio_user

@@ -5,10 +5,14 @@ vgpu-run_SRCS := $(addprefix vgpu-qemu/launcher/,vgpu_run.c accel.c args.c frame
 
 # The virtio-gpu device: everything of vgpu-device but its transport and queues.
 VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c blobs.c guest_blob.c \
-	engine_channel.c map_guard.c pending.c aperture.c audit.c ledger.c resource_table.c)
+	engine_channel.c map_guard.c pending.c waiting.c aperture.c audit.c ledger.c resource_table.c)
+
+# The way to the keeper.
+KEEPER_LINK_SRCS := $(addprefix vgpu-qemu/,keeper_link.c keeper_link_send.c keeper_link_receive.c keeper_link_join.c \
+	keeper_table.c keeper_retry.c)
 
 # The device process: its transport and queues, and all together.
-VGPU_DEVICE_SRCS := vgpu-qemu/main/device.c vgpu-qemu/device.c vgpu-qemu/state_page.c vgpu-qemu/keeper_link.c \
+VGPU_DEVICE_SRCS := vgpu-qemu/main/device.c vgpu-qemu/device.c vgpu-qemu/state_page.c $(KEEPER_LINK_SRCS) \
 	vgpu-qemu/vfio_user/request_log.c vgpu-qemu/vfio_user/dispatch.c vgpu-qemu/dma.c vgpu-qemu/pci.c \
 	vgpu-qemu/msix.c vgpu-qemu/virtio_pci.c vgpu-qemu/virtqueue.c mdev/log/log.c mdev/ipc/seqpacket.c
 

@@ -60,6 +60,8 @@ struct slot {
 	bool finished;		/* the device said so */
 	bool ending;		/* we end it: do not start another device */
 	unsigned restarts;
+	/* While its device process cannot be started for want of something (restart.c); 0 = no such time. */
+	uint64_t restart_at_ns, restart_since_ns, restart_pause_ns;
 	struct keeper_engine engine[KEEPER_CONTEXT_MAX];
 };
 
@@ -85,6 +87,7 @@ struct keeper {
 	bool stopping;
 	bool namespaces_refused_said;
 	uint64_t open_at_ns;	/* at the latest */
+	uint64_t look_at_ns;	/* whether all have rejoined; 0: never */
 	struct slot *slot[KEEPER_SLOT_MAX];
 };
 
@@ -99,8 +102,8 @@ void keeper_unwatch(struct keeper *keeper, int fd);
 void keeper_close_watched(struct keeper *keeper, int *fd);
 /* Opens the doors, making the shared pages where no device brought them back. 0 or -errno. */
 int keeper_open(struct keeper *keeper);
-/* Wakes EVENT_TIMER then (0: never). */
-void keeper_wake_at(struct keeper *keeper, uint64_t when_ns);
+/* Sets the one timer to the first of look_at_ns and the slots' restart_at_ns. */
+void keeper_arm_timer(struct keeper *keeper);
 
 /* slot.c */
 /* A new connection: makes its memory and starts its device process. Takes connection. 0 or -errno. */
@@ -122,6 +125,15 @@ void slot_close_if_over(struct keeper *keeper, struct slot *slot);
 /* Acts on one message of the device; takes the descriptors. */
 void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_message *message, const char *text,
 	       int *fds, unsigned fd_count);
+
+/* restart.c */
+/* Another device process for a slot that has none: now, or when the host has room for it. Else the slot ends. former: what
+ * became of the last one, for the log. */
+void restart_device(struct keeper *keeper, struct slot *slot, const char *former);
+/* An attempt came to nothing. */
+void restart_failed(struct keeper *keeper, struct slot *slot, int error);
+/* Those whose time has come. */
+void restart_due(struct keeper *keeper);
 
 /* program.c */
 /* Takes up what a former keeper was told to start device processes from. */

@@ -61,8 +61,18 @@ void keeper_close_watched(struct keeper *keeper, int *fd)
 	*fd = -1;
 }
 
-void keeper_wake_at(struct keeper *keeper, uint64_t when_ns)
+static bool is_earlier(uint64_t when_ns, uint64_t than_ns)
 {
+	return when_ns && (!than_ns || when_ns < than_ns);
+}
+
+void keeper_arm_timer(struct keeper *keeper)
+{
+	uint64_t when_ns = keeper->look_at_ns;
+
+	for (uint32_t index = 0; index < KEEPER_SLOT_MAX; index++)
+		if (keeper->slot[index] && is_earlier(keeper->slot[index]->restart_at_ns, when_ns))
+			when_ns = keeper->slot[index]->restart_at_ns;
 	struct itimerspec when = {
 		.it_value = {.tv_sec = (time_t)(when_ns / 1000000000ull), .tv_nsec = (long)(when_ns % 1000000000ull)}};
 	timerfd_settime(keeper->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
@@ -168,8 +178,12 @@ static void handle(struct keeper *keeper, uint64_t data)
 			engine_exited(keeper, slot, low);
 		break;
 	case EVENT_TIMER:
-		if (read(keeper->timer_fd, &count, sizeof(count)) == sizeof(count))
-			peer_open_when_ready(keeper);
+		if (read(keeper->timer_fd, &count, sizeof(count)) != sizeof(count))
+			break;
+		keeper->look_at_ns = 0;
+		restart_due(keeper);
+		peer_open_when_ready(keeper);
+		keeper_arm_timer(keeper);
 		break;
 	case EVENT_SIGNAL:
 		keeper->stopping = true;

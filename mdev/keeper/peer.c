@@ -125,7 +125,8 @@ void peer_open_when_ready(struct keeper *keeper)
 		return;
 	if (somebody_missing(keeper)) {
 		if (keeper_now_ns() < keeper->open_at_ns) {
-			keeper_wake_at(keeper, keeper_now_ns() + 10000000);
+			keeper->look_at_ns = keeper_now_ns() + 10000000;
+			keeper_arm_timer(keeper);
 			return;
 		}
 		log_error("not every device process of vGPU %s came back in time; opening without them", keeper->config.name);

@@ -28,14 +28,14 @@ static void __attribute__((noreturn)) become(const struct process_spec *spec)
 	for (unsigned i = 0; i < spec->fd_count; i++) {
 		high[i] = fcntl(spec->fds[i], F_DUPFD, base);
 		if (high[i] < 0)
-			_exit(126);
+			_exit(PROCESS_EXIT_NO_ROOM);
 	}
 	int null = open("/dev/null", O_RDONLY);
 	if (null < 0 || dup2(null, 0) < 0)
-		_exit(126);
+		_exit(PROCESS_EXIT_NO_ROOM);
 	for (unsigned i = 0; i < spec->fd_count; i++)
 		if (dup2(high[i], 3 + (int)i) < 0)
-			_exit(126);
+			_exit(PROCESS_EXIT_NO_ROOM);
 	if (syscall(SYS_close_range, 3 + spec->fd_count, ~0u, 0))
 		for (int fd = 3 + (int)spec->fd_count; fd < 4096; fd++)
 			close(fd);

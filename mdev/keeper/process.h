@@ -11,6 +11,7 @@
 /* Descriptors are 0 = /dev/null, 1 and 2 = ours (the log), 3.. = fds[0..]. Everything else is closed.
  * own_pid_namespace: everything the process forks dies with it; where the host refuses that,
  * the process starts without and *ret_namespaced is false. */
+#define PROCESS_EXIT_NO_ROOM 126	/* of a child that found no descriptor for its own */
 struct process_spec {
 	const char *path;
 	char *const *argv;

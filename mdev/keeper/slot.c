@@ -392,7 +392,7 @@ static bool is_hopeless(struct keeper *keeper, const struct slot *slot, int stat
 void slot_device_exited(struct keeper *keeper, struct slot *slot)
 {
 	pid_t pid = slot->device_pid;
-	char name[32], how[64];
+	char name[32], how[64], former[96];
 	int status;
 
 	while (take_one(keeper, slot))
@@ -419,6 +419,12 @@ void slot_device_exited(struct keeper *keeper, struct slot *slot)
 		return;
 	}
 	slot->restarts++;
+	/* It has not lived: what a full descriptor table does to the keeper it does to a child of it. */
+	if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == PROCESS_EXIT_NO_ROOM) {
+		restart_failed(keeper, slot, -EMFILE);
+		return;
+	}
+	slot->restart_since_ns = 0;
 	if (lived_too_short(slot)) {
 		log_error("slot %u: device process %d %s, as %u before it did at once: giving the connection up", slot->index,
 			  (int)pid, how, slot->quick_deaths - 1);
@@ -429,14 +435,8 @@ void slot_device_exited(struct keeper *keeper, struct slot *slot)
 		slot_end(keeper, slot);
 		return;
 	}
-	int error = slot_start_device(keeper, slot);
-	if (error) {
-		log_error("slot %u: device process %d %s and no other can be started: %s", slot->index, (int)pid, how,
-			  strerror(-error));
-		slot_end(keeper, slot);
-		return;
-	}
-	log_warning("slot %u: device process %d %s; process %d takes over", slot->index, (int)pid, how, (int)slot->device_pid);
+	snprintf(former, sizeof(former), "device process %d %s", (int)pid, how);
+	restart_device(keeper, slot, former);
 }
 
 void slot_end(struct keeper *keeper, struct slot *slot)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-TESTS += test_pci test_guest_memory test_virtqueue test_state_page test_requests test_takeover test_keeper_link
+TESTS += test_pci test_guest_memory test_virtqueue test_state_page test_requests test_takeover test_keeper_link \
+	test_keeper_retry
 
 test_pci_SRCS := tests/vgpu-qemu/test_pci.c vgpu-qemu/pci.c
 test_pci_PKGS := cmocka
@@ -18,6 +19,8 @@ test_takeover_SRCS := tests/vgpu-qemu/test_takeover.c $(RIG_SRCS)
 test_takeover_PKGS := cmocka
 test_keeper_link_SRCS := tests/vgpu-qemu/test_keeper_link.c $(RIG_SRCS)
 test_keeper_link_PKGS := cmocka
+test_keeper_retry_SRCS := tests/vgpu-qemu/test_keeper_retry.c vgpu-qemu/keeper_retry.c
+test_keeper_retry_PKGS := cmocka
 
 # The real device process over a fake virtio-gpu, with instants at which it can be killed; this build and the next.
 FAKE_DEVICE_SRCS := $(VGPU_DEVICE_SRCS) tests/vgpu-qemu/fake_gpu.c tests/vgpu-qemu/test_point.c

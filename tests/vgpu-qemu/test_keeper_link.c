@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mdev/ipc/seqpacket.h"
@@ -130,6 +131,45 @@ static bool hear(int socket, uint32_t op, struct keeper_message *ret_message)
 	}
 }
 
+/* A keeper that takes every device and dismisses it at once is not overrun. */
+static void a_link_that_does_not_last_is_made_ever_less_often(void **state)
+{
+	struct rig *rig = rig_create();
+	unsigned kinds[64], stored, joins = 0;
+	struct timespec began, now;
+	int listener;
+
+	(void)state;
+	rig_start(rig);
+	rig_version(rig);
+	listener = listen_as_keeper(rig);
+	close(rig->keeper);
+	rig->keeper = -1;
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	do {
+		struct pollfd p = {.fd = listener, .events = POLLIN};
+
+		if (poll(&p, 1, 100) == 1) {
+			int joined = accept(listener, NULL, NULL);
+
+			assert_true(joined >= 0);
+			read_rejoin(joined, kinds, &stored);
+			close(joined);
+			joins++;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000 < 1500);
+	/* 1, 1, 20, 40, 80, 160 ms and then 200 each: a dozen. */
+	assert_in_range(joins, 4, 14);
+	/* And it is not given up: one that lasts is heard. */
+	rig->keeper = accept(listener, NULL, NULL);
+	assert_true(rig->keeper >= 0);
+	read_rejoin(rig->keeper, kinds, &stored);
+	assert_true(stored > 0);
+	close(listener);
+	rig_destroy(rig);
+}
+
 static void an_engines_death_is_acknowledged(void **state)
 {
 	struct rig *rig = rig_create();
@@ -189,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_keeper_gets_every_descriptor),
 		cmocka_unit_test(new_keeper_is_started_without_descriptors),
+		cmocka_unit_test(a_link_that_does_not_last_is_made_ever_less_often),
 		cmocka_unit_test(an_engines_death_is_acknowledged),
 	};
 

@@ -15,6 +15,7 @@
 #include "vgpu-qemu/virtio_gpu/contexts.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/waiting.h"
 
 uint64_t gpu_now_ns(void)
 {
@@ -181,11 +182,13 @@ void audit_tick(struct virtio_gpu *gpu)
 
 	(void)got;	/* EAGAIN: re-armed meanwhile; looking once more does no harm */
 	pending_publish_owed(gpu);
+	if (gpu->waiting_count || gpu->waiting_due)
+		waiting_settle(gpu);
 	look_at_engines(gpu, now_ns);
 	if (now_ns >= gpu->audit_due_ns)
 		gpu->audit_due_ns = now_ns + look_at_aperture(gpu, now_ns);
 	due_ns = gpu->audit_due_ns;
-	if ((gpu->unmapping_count || gpu->pending_map_count || gpu->unstruck_bytes) && due_ns > now_ns + AUDIT_HURRY_NS)
+	if ((gpu->unmapping_count || gpu->pending_map_count || gpu->waiting_count || gpu->unstruck_bytes) && due_ns > now_ns + AUDIT_HURRY_NS)
 		due_ns = now_ns + AUDIT_HURRY_NS;
 	arm(gpu, due_ns);
 }

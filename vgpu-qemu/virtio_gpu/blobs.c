@@ -13,6 +13,7 @@
 #include "vgpu-qemu/virtio_gpu/ledger.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/waiting.h"
 
 /* ---- RESOURCE_CREATE_BLOB -------------------------------------------------------------------------- */
 
@@ -100,8 +101,8 @@ static uint32_t create_host3d(struct virtio_gpu *gpu, const struct gpu_request *
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* Charged first, so that the limit holds at every instant; a kill before the slot is filled is mended by the
 	 * recomputation of the ledger. */
-	if (r.kind == GPU_RESOURCE_MEMORY && !ledger_charge(gpu, r.bytes))
-		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (r.kind == GPU_RESOURCE_MEMORY && (!waiting_lets_pass(gpu, r.bytes) || !ledger_charge(gpu, r.bytes)))
+		return waiting_create(gpu, request, &r);
 	gpu_request_act(gpu, request);
 	if (resource_table_add(gpu, &r) == GPU_NONE) {
 		if (r.kind == GPU_RESOURCE_MEMORY)
@@ -140,6 +141,11 @@ static uint32_t create_guest(struct virtio_gpu *gpu, const struct gpu_request *r
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+static bool is_waiting(struct virtio_gpu *gpu, uint32_t slot)
+{
+	return slot != GPU_NONE && resource_at(gpu, slot)->use == GPU_RESOURCE_WAITING;
+}
+
 uint32_t blob_create(struct virtio_gpu *gpu, const struct gpu_request *request)
 {
 	struct create_arguments a;
@@ -149,7 +155,7 @@ uint32_t blob_create(struct virtio_gpu *gpu, const struct gpu_request *request)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	slot = resource_table_find(gpu, a.id);
 	if (slot != GPU_NONE && request->replay && resource_at(gpu, slot)->birth_serial == request->element->serial)
-		return VIRTIO_GPU_RESP_OK_NODATA;
+		return is_waiting(gpu, slot) ? waiting_create_again(gpu, request, slot) : VIRTIO_GPU_RESP_OK_NODATA;
 	if (slot != GPU_NONE || !a.id)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	return a.memory == VIRTIO_GPU_BLOB_MEM_HOST3D ? create_host3d(gpu, request, &a) : create_guest(gpu, request, &a);
@@ -225,18 +231,22 @@ void resource_drop(struct virtio_gpu *gpu, uint32_t slot)
 {
 	if (resource_at(gpu, slot)->use == GPU_RESOURCE_FREE)
 		return;
+	if (is_waiting(gpu, slot)) {
+		waiting_drop(gpu, slot);
+		return;
+	}
 	resource_table_forget_id(gpu, slot);
 	resource_settle(gpu, slot);
 }
 
 /* ---- MAP, UNMAP, UNREF ---------------------------------------------------------------------------------- */
 
-/* A resource the guest may still name, or GPU_NONE. */
-static uint32_t find_live(struct virtio_gpu *gpu, uint32_t id)
+/* A resource the guest may still name, or GPU_NONE. It may be WAITING. */
+static uint32_t find_named(struct virtio_gpu *gpu, uint32_t id)
 {
 	uint32_t slot = resource_table_find(gpu, id);
 
-	return slot != GPU_NONE && resource_at(gpu, slot)->use == GPU_RESOURCE_LIVE ? slot : GPU_NONE;
+	return slot != GPU_NONE && (resource_at(gpu, slot)->use == GPU_RESOURCE_LIVE || is_waiting(gpu, slot)) ? slot : GPU_NONE;
 }
 
 static void map_response(struct virtio_gpu *gpu)
@@ -265,7 +275,7 @@ static uint32_t map_answer(struct virtio_gpu *gpu, const struct gpu_request *req
 
 uint32_t blob_map(struct virtio_gpu *gpu, const struct gpu_request *request)
 {
-	uint32_t slot = find_live(gpu, le32toh(request->u.map_blob.resource_id));
+	uint32_t slot = find_named(gpu, le32toh(request->u.map_blob.resource_id));
 	uint64_t offset = le64toh(request->u.map_blob.offset);
 	struct gpu_resource *r;
 	int status;
@@ -275,6 +285,8 @@ uint32_t blob_map(struct virtio_gpu *gpu, const struct gpu_request *request)
 	r = resource_at(gpu, slot);
 	if (r->kind == GPU_RESOURCE_GUEST || !r->mappable)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (is_waiting(gpu, slot))
+		return waiting_map(gpu, request, slot, offset);
 	if (r->range == GPU_RANGE_MAPPED && request->replay && r->offset == offset)
 		return map_answer(gpu, request, slot);
 	if (r->range != GPU_RANGE_NONE)	/* mapped already, or an engine has not let go of the former range */
@@ -294,7 +306,7 @@ uint32_t blob_map(struct virtio_gpu *gpu, const struct gpu_request *request)
 
 uint32_t blob_unmap(struct virtio_gpu *gpu, const struct gpu_request *request)
 {
-	uint32_t slot = find_live(gpu, le32toh(request->u.unmap_blob.resource_id));
+	uint32_t slot = find_named(gpu, le32toh(request->u.unmap_blob.resource_id));
 	struct gpu_resource *r;
 
 	if (slot == GPU_NONE)
@@ -302,6 +314,8 @@ uint32_t blob_unmap(struct virtio_gpu *gpu, const struct gpu_request *request)
 	r = resource_at(gpu, slot);
 	if (r->kind == GPU_RESOURCE_GUEST)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (is_waiting(gpu, slot))
+		return waiting_unmap(gpu, request, slot);
 	if (r->range != GPU_RANGE_MAPPED)
 		return request->replay ? VIRTIO_GPU_RESP_OK_NODATA : VIRTIO_GPU_RESP_ERR_UNSPEC;
 	gpu_request_act(gpu, request);
@@ -322,6 +336,8 @@ uint32_t resource_unref(struct virtio_gpu *gpu, const struct gpu_request *reques
 
 	if (slot == GPU_NONE)
 		return request->replay ? VIRTIO_GPU_RESP_OK_NODATA : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (is_waiting(gpu, slot))
+		return waiting_unref(gpu, request, slot);
 	r = resource_at(gpu, slot);
 	if (r->use == GPU_RESOURCE_DYING)	/* the first answer is still owed; an earlier process may have noted this one */
 		return pending_is(gpu, head, GPU_PENDING_UNREF, slot) ? GPU_DEFERRED :
@@ -350,7 +366,7 @@ uint32_t resource_unref(struct virtio_gpu *gpu, const struct gpu_request *reques
 uint32_t resource_attach(struct virtio_gpu *gpu, const struct gpu_request *request)
 {
 	uint32_t context = context_find(gpu, request->context_id);
-	uint32_t slot = find_live(gpu, le32toh(request->u.context_resource.resource_id));
+	uint32_t slot = find_named(gpu, le32toh(request->u.context_resource.resource_id));
 
 	if (context == GPU_NONE)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
@@ -364,7 +380,7 @@ uint32_t resource_attach(struct virtio_gpu *gpu, const struct gpu_request *reque
 uint32_t resource_detach(struct virtio_gpu *gpu, const struct gpu_request *request)
 {
 	uint32_t context = context_find(gpu, request->context_id);
-	uint32_t slot = find_live(gpu, le32toh(request->u.context_resource.resource_id));
+	uint32_t slot = find_named(gpu, le32toh(request->u.context_resource.resource_id));
 
 	if (context == GPU_NONE)
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;

@@ -16,6 +16,7 @@
 #include "vgpu-qemu/virtio_gpu/ledger.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/waiting.h"
 
 static struct gpu_context *context_at(struct virtio_gpu *gpu, uint32_t context)
 {
@@ -188,6 +189,7 @@ void context_drop(struct virtio_gpu *gpu, uint32_t context)
 	if (context_at(gpu, context)->use == GPU_CONTEXT_FREE)
 		return;
 	context_at(gpu, context)->use = GPU_CONTEXT_DESTROYED;
+	waiting_hurry(gpu);
 	count_live(gpu);
 	context_settle(gpu, context);
 }

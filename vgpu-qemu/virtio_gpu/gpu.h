@@ -3,7 +3,7 @@
  * The virtio-gpu device inside one process: what its modules share, all of it rebuilt from struct gpu_state.
  *
  * Private to this folder. Device thread only. Reading order: gpu_state.h, resource_table, ledger, aperture, pending,
- * engine_channel, map_guard, contexts, blobs, guest_blob, control, audit, virtio_gpu.c.
+ * engine_channel, map_guard, contexts, blobs, waiting, guest_blob, control, audit, virtio_gpu.c.
  *
  * Theory of operation. The guest's requests change a few words of the state (a resource is DYING, a context is
  * DESTROYED), and what follows from them is done by two functions that may be called at any time and any number of
@@ -58,6 +58,7 @@ struct resource_view {
 	uint8_t told;			/* enum engine_told */
 	uint64_t unmapping_since_ns;
 	uint64_t mapped_since_ns;	/* of a MAP that waits for room in the channel */
+	uint64_t waiting_since_ns;	/* of a CREATE that waits for memory */
 };
 
 struct virtio_gpu {
@@ -73,6 +74,11 @@ struct virtio_gpu {
 	uint32_t resource_count;	/* not FREE */
 	uint32_t ring_count;		/* of them rings */
 	uint32_t rings_of[KEEPER_CONTEXT_MAX];
+	uint32_t waiting_count;		/* of them WAITING */
+
+	/* waiting */
+	bool waiting_due;		/* the tick is on its way */
+	bool waiting_orphans;		/* there may be one without its element */
 
 	/* ledger */
 	uint64_t charged_bytes;

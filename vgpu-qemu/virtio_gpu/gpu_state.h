@@ -76,6 +76,7 @@ enum gpu_resource_use {
 	GPU_RESOURCE_LIVE = 1,
 	GPU_RESOURCE_DYING = 2,		/* UNREF is deferred: the id is taken but answers to nothing */
 	GPU_RESOURCE_ZOMBIE = 3,	/* the device was reset: the id is free, the range still held and charged */
+	GPU_RESOURCE_WAITING = 4,	/* its CREATE waits for memory: id and blob id are taken, nothing is charged or held */
 };
 
 /* Of a HOST3D blob: its range of the aperture file. */
@@ -92,10 +93,10 @@ struct gpu_resource {
 	uint8_t range;			/* enum gpu_range_state */
 	uint8_t mappable;		/* VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE */
 	uint32_t owner;			/* context slot, GPU_NONE once that context is gone (or for guest memory with no context) */
-	uint32_t pending_head;		/* of the deferred UNREF, or GPU_NONE */
+	uint32_t pending_head;		/* of the deferred UNREF or MAP, or GPU_NONE */
 	uint64_t blob_id;
 	uint64_t bytes;
-	uint64_t offset;		/* in the aperture, valid while range is not NONE */
+	uint64_t offset;		/* in the aperture, valid while range is not NONE, or with GPU_PENDING_MAP_LATER */
 	uint64_t birth_serial;		/* of the RESOURCE_CREATE_BLOB that made it */
 	uint64_t attached;		/* bit per context slot: CTX_ATTACH_RESOURCE */
 	uint32_t run_first;		/* guest memory: first of its runs, or GPU_NONE */
@@ -112,6 +113,8 @@ enum gpu_pending_kind {
 	GPU_PENDING_MAP = 3,		/* subject: resource slot; its MAP did not fit into the engine's channel yet */
 	GPU_PENDING_ANSWERED = 4,	/* the response is in guest memory; only the used ring is owed. Never written again: the guest
 					 * may own that memory already */
+	GPU_PENDING_CREATE = 5,		/* subject: resource slot, WAITING */
+	GPU_PENDING_MAP_LATER = 6,	/* subject: resource slot, WAITING; mapped at its offset once it is LIVE */
 };
 
 struct gpu_pending {

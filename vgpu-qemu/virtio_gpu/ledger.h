@@ -11,6 +11,8 @@
 void ledger_rebuild(struct virtio_gpu *gpu);
 /* False: the vGPU's limit would be passed, nothing is charged. */
 bool ledger_charge(struct virtio_gpu *gpu, uint64_t bytes);
+/* True if bytes would fit once returning bytes of the charge are back. Says nothing of the present. */
+bool ledger_fits(struct virtio_gpu *gpu, uint64_t bytes, uint64_t returning);
 void ledger_refund(struct virtio_gpu *gpu, uint64_t bytes);
 
 #endif

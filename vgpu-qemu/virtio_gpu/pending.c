@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "vgpu-qemu/virtio_gpu/waiting.h"
+
 static_assert(GPU_PENDING_MAX == VIRTQUEUE_SIZE_MAX, "one per head");
 
 bool pending_possible(struct virtio_gpu *gpu, const struct gpu_request *request, uint32_t response_bytes)
@@ -64,6 +66,21 @@ bool pending_is(const struct virtio_gpu *gpu, uint32_t head, enum gpu_pending_ki
 	       gpu->state->pending[head].subject == subject;
 }
 
+uint32_t pending_find(const struct virtio_gpu *gpu, enum gpu_pending_kind kind, uint32_t subject)
+{
+	for (uint32_t head = 0; head < GPU_PENDING_MAX; head++)
+		if (pending_is(gpu, head, kind, subject))
+			return head;
+	return GPU_NONE;
+}
+
+void pending_becomes_map(struct virtio_gpu *gpu, uint32_t head)
+{
+	assert(gpu->state->pending[head].kind == GPU_PENDING_MAP_LATER);
+	gpu->state->pending[head].kind = GPU_PENDING_MAP;
+	gpu->pending_map_count++;
+}
+
 static uint32_t write_response(struct virtio_gpu *gpu, const struct gpu_pending *p, uint32_t type)
 {
 	struct virtio_gpu_resp_map_info response = {
@@ -118,6 +135,10 @@ void pending_forget(struct virtio_gpu *gpu, uint32_t head)
 
 	if (p->kind == GPU_PENDING_MAP)
 		gpu->pending_map_count--;
+	if (p->kind == GPU_PENDING_CREATE) {
+		gpu->waiting_orphans = true;
+		waiting_hurry(gpu);
+	}
 	p->kind = GPU_PENDING_NONE;
 }
 
@@ -134,7 +155,10 @@ int pending_rebuild(struct virtio_gpu *gpu)
 	for (uint32_t head = 0; head < GPU_PENDING_MAX; head++) {
 		const struct gpu_pending *p = &gpu->state->pending[head];
 
-		if (p->kind > GPU_PENDING_ANSWERED || p->range_count > GPU_PENDING_RANGES)
+		if (p->kind > GPU_PENDING_MAP_LATER || p->range_count > GPU_PENDING_RANGES)
+			return -EPROTO;
+		if ((p->kind == GPU_PENDING_CREATE || p->kind == GPU_PENDING_MAP_LATER) &&
+		    p->subject >= gpu->state->resource_high)
 			return -EPROTO;
 		if (p->kind == GPU_PENDING_MAP)
 			gpu->pending_map_count++;

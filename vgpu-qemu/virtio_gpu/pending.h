@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Elements of the control queue whose answer has to wait: WAKE fences, UNREFs of ranges an engine still touches, and
- * MAPs an engine's full channel has not taken yet.
+ * Elements of the control queue whose answer has to wait: WAKE fences, UNREFs of ranges an engine still touches, MAPs an
+ * engine's full channel has not taken yet, and CREATEs (with their MAPs) of memory that is still on its way back.
  */
 #ifndef VGPU_QEMU_VIRTIO_GPU_PENDING_H
 #define VGPU_QEMU_VIRTIO_GPU_PENDING_H
@@ -16,6 +16,10 @@ void pending_note(struct virtio_gpu *gpu, const struct gpu_request *request, enu
 		  uint32_t response_bytes);
 /* True if head waits as that kind for that subject. */
 bool pending_is(const struct virtio_gpu *gpu, uint32_t head, enum gpu_pending_kind kind, uint32_t subject);
+/* The head that waits as that kind for that subject, or GPU_NONE. */
+uint32_t pending_find(const struct virtio_gpu *gpu, enum gpu_pending_kind kind, uint32_t subject);
+/* A MAP_LATER goes on as a MAP. */
+void pending_becomes_map(struct virtio_gpu *gpu, uint32_t head);
 /* Writes the response (for a MAP also its map_info) and publishes it. */
 void pending_answer(struct virtio_gpu *gpu, uint32_t head, uint32_t type);
 /* The element is answered another way. */

@@ -17,7 +17,7 @@ static uint32_t blob_bucket(uint32_t context, uint64_t blob_id)
 
 static bool has_id(const struct gpu_resource *r)
 {
-	return r->use == GPU_RESOURCE_LIVE || r->use == GPU_RESOURCE_DYING;
+	return r->use == GPU_RESOURCE_LIVE || r->use == GPU_RESOURCE_DYING || r->use == GPU_RESOURCE_WAITING;
 }
 
 static bool has_blob_id(const struct gpu_resource *r)
@@ -77,6 +77,7 @@ static void enter(struct virtio_gpu *gpu, uint32_t slot)
 	if (has_blob_id(r))
 		blob_insert(gpu, slot);
 	gpu->resource_count++;
+	gpu->waiting_count += r->use == GPU_RESOURCE_WAITING;
 	if (r->kind == GPU_RESOURCE_RING) {
 		gpu->ring_count++;
 		if (r->owner != GPU_NONE)
@@ -97,7 +98,7 @@ int resource_table_rebuild(struct virtio_gpu *gpu)
 			gpu->free_slot[gpu->free_count++] = i;
 			continue;
 		}
-		if (r->use > GPU_RESOURCE_ZOMBIE || r->kind < GPU_RESOURCE_RING || r->kind > GPU_RESOURCE_GUEST ||
+		if (r->use > GPU_RESOURCE_WAITING || r->kind < GPU_RESOURCE_RING || r->kind > GPU_RESOURCE_GUEST ||
 		    r->range > GPU_RANGE_UNMAPPING || (r->owner != GPU_NONE && r->owner >= KEEPER_CONTEXT_MAX))
 			return -EPROTO;
 		enter(gpu, i);
@@ -163,12 +164,20 @@ void resource_table_remove(struct virtio_gpu *gpu, uint32_t slot)
 		id_remove(gpu, slot);
 	resource_table_orphan(gpu, slot);
 	gpu->resource_count--;
+	gpu->waiting_count -= r->use == GPU_RESOURCE_WAITING;
 	if (r->kind == GPU_RESOURCE_RING)
 		gpu->ring_count--;
 	atomic_signal_fence(memory_order_seq_cst);
 	r->use = GPU_RESOURCE_FREE;
 	gpu->free_slot[gpu->free_count++] = slot;
 	count_resources(gpu);
+}
+
+void resource_table_grant(struct virtio_gpu *gpu, uint32_t slot)
+{
+	assert(resource_at(gpu, slot)->use == GPU_RESOURCE_WAITING);
+	resource_at(gpu, slot)->use = GPU_RESOURCE_LIVE;
+	gpu->waiting_count--;
 }
 
 void resource_table_orphan(struct virtio_gpu *gpu, uint32_t slot)

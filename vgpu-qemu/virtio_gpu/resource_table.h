@@ -14,11 +14,12 @@ int resource_table_rebuild(struct virtio_gpu *gpu);
 uint32_t resource_table_find(const struct virtio_gpu *gpu, uint32_t id);
 uint32_t resource_table_find_blob(const struct virtio_gpu *gpu, uint32_t context, uint64_t blob_id);
 
-/* Takes a slot, fills it from *resource (use: LIVE) and publishes it last. GPU_NONE if the table is full. */
+/* Takes a slot, fills it from *resource (use: LIVE or WAITING) and publishes it last. GPU_NONE if the table is full. */
 uint32_t resource_table_add(struct virtio_gpu *gpu, const struct gpu_resource *resource);
 /* Gives the slot back. The range must be NONE and the runs freed. */
 void resource_table_remove(struct virtio_gpu *gpu, uint32_t slot);
 
+void resource_table_grant(struct virtio_gpu *gpu, uint32_t slot);	/* WAITING := LIVE; its bytes are charged */
 void resource_table_orphan(struct virtio_gpu *gpu, uint32_t slot);	/* owner := none */
 void resource_table_forget_id(struct virtio_gpu *gpu, uint32_t slot);	/* use := ZOMBIE */
 

@@ -21,6 +21,7 @@
 #include "vgpu-qemu/virtio_gpu/map_guard.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/waiting.h"
 
 uint64_t virtio_gpu_features(void)
 {
@@ -74,6 +75,8 @@ static int rebuild(struct virtio_gpu *gpu)
 	status = contexts_rebuild(gpu);
 	for (uint32_t i = 0; !status && i < gpu->state->resource_high; i++)
 		resource_settle(gpu, i);
+	if (!status)
+		waiting_rebuild(gpu);
 	return status;
 }
 

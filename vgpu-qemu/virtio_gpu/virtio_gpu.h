@@ -5,7 +5,8 @@
  * Everything it knows is struct gpu_state inside the state page, so that a fresh process goes on from it. The
  * event loop (vgpu-qemu/device.c) calls in; it calls out through guest_memory.h, virtqueue.h, keeper_link.h.
  * Device thread only. It never waits: what cannot be answered yet is deferred (WAKE fences until the engine
- * completes something; RESOURCE_UNREF until every engine has let go and the pages are punched).
+ * completes something; RESOURCE_UNREF until every engine has let go and the pages are punched; RESOURCE_CREATE_BLOB
+ * until the memory of such an UNREF is back).
  */
 #ifndef VGPU_QEMU_VIRTIO_GPU_VIRTIO_GPU_H
 #define VGPU_QEMU_VIRTIO_GPU_VIRTIO_GPU_H

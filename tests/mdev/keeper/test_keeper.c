@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -584,6 +585,69 @@ static void a_device_that_comes_back_too_late_loses_its_connection(void **state)
 	close(connection);
 }
 
+/* The keeper's table of descriptors is full for a moment, at the one when its device dies. */
+static void lacks(struct fixture *fixture, unsigned descriptors)
+{
+	struct rlimit former, low;
+	char line[64];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	struct pollfd ended = {.fd = connection, .events = POLLIN};
+	pid_t device = atoi(ask(connection, 'p', line));
+
+	assert_string_equal(ask(connection, 's', line), "0");
+	assert_int_equal(prlimit(fixture->keeper, RLIMIT_NOFILE, NULL, &former), 0);
+	low = former;
+	low.rlim_cur = descriptors;
+	assert_int_equal(prlimit(fixture->keeper, RLIMIT_NOFILE, &low, NULL), 0);
+	assert_int_equal(kill(device, SIGKILL), 0);
+	/* Longer than twenty tries without a pause would take. */
+	assert_int_equal(poll(&ended, 1, 700), 0);
+	assert_int_equal(prlimit(fixture->keeper, RLIMIT_NOFILE, &former, NULL), 0);
+	assert_string_equal(ask(connection, 's', line), "1");
+	assert_int_not_equal(atoi(ask(connection, 'p', line)), device);
+	/* The next death is one as any other. */
+	usleep(60000);
+	kill(atoi(line), SIGKILL);
+	assert_string_equal(ask(connection, 's', line), "2");
+	close(connection);
+}
+
+static void a_shortage_of_descriptors_does_not_cost_the_connection(void **state)
+{
+	lacks(*state, 3);
+}
+
+/* The keeper has as many as it needs, but its child does not (process.c). */
+static void a_shortage_in_the_child_does_not_cost_the_connection(void **state)
+{
+	lacks(*state, 64);
+}
+
+static void a_slot_without_a_device_process_can_be_stopped(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rlimit former, low;
+	char line[64];
+	int connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+	int manager = connect_to(fixture, "keeper.sock", SOCK_SEQPACKET);
+	struct keeper_message message = {.op = KEEPER_MANAGE};
+	pid_t device = atoi(ask(connection, 'p', line));
+
+	seqpacket_send(manager, &message, sizeof(message), NULL, 0);
+	assert_int_equal(prlimit(fixture->keeper, RLIMIT_NOFILE, NULL, &former), 0);
+	low = former;
+	low.rlim_cur = 3;
+	assert_int_equal(prlimit(fixture->keeper, RLIMIT_NOFILE, &low, NULL), 0);
+	assert_int_equal(kill(device, SIGKILL), 0);
+	usleep(50000);
+	message.op = KEEPER_STOP;
+	seqpacket_send(manager, &message, sizeof(message), NULL, 0);
+	assert_int_equal(waitpid(fixture->keeper, NULL, 0), fixture->keeper);
+	close(manager);
+	close(connection);
+	start_keeper(fixture);	/* for the teardown */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -600,6 +664,9 @@ int main(void)
 		TEST(a_second_device_for_a_slot_is_killed),
 		TEST(a_connection_that_cannot_be_noted_is_refused),
 		TEST(a_device_that_comes_back_too_late_loses_its_connection),
+		TEST(a_shortage_of_descriptors_does_not_cost_the_connection),
+		TEST(a_shortage_in_the_child_does_not_cost_the_connection),
+		TEST(a_slot_without_a_device_process_can_be_stopped),
 		TEST(the_manager_learns_of_everything),
 		TEST(a_replacement_that_cannot_live_is_undone),
 		TEST(a_replacement_too_old_for_the_state_is_undone_after_one_try),

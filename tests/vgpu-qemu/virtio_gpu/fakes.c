@@ -420,6 +420,12 @@ uint32_t rig_context_destroy(struct rig *rig, uint32_t id)
 
 uint32_t rig_blob_create(struct rig *rig, uint32_t context, uint32_t resource, uint64_t blob_id, uint64_t bytes)
 {
+	return rig_blob_create_at(rig, 0, context, resource, blob_id, bytes);
+}
+
+uint32_t rig_blob_create_at(struct rig *rig, uint16_t head, uint32_t context, uint32_t resource, uint64_t blob_id,
+			    uint64_t bytes)
+{
 	struct virtio_gpu_resource_create_blob request = {
 		.hdr = {.type = htole32(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB), .ctx_id = htole32(context)},
 		.resource_id = htole32(resource),
@@ -429,7 +435,7 @@ uint32_t rig_blob_create(struct rig *rig, uint32_t context, uint32_t resource, u
 		.size = htole64(bytes),
 	};
 
-	return run(rig, 0, &request, sizeof(request));
+	return run(rig, head, &request, sizeof(request));
 }
 
 uint32_t rig_map(struct rig *rig, uint16_t head, uint32_t resource, uint64_t offset)

@@ -112,6 +112,8 @@ void rig_run(struct rig *rig, int timeout_ms);
 uint32_t rig_context_create(struct rig *rig, uint32_t id);
 uint32_t rig_context_destroy(struct rig *rig, uint32_t id);
 uint32_t rig_blob_create(struct rig *rig, uint32_t context, uint32_t resource, uint64_t blob_id, uint64_t bytes);
+uint32_t rig_blob_create_at(struct rig *rig, uint16_t head, uint32_t context, uint32_t resource, uint64_t blob_id,
+			    uint64_t bytes);
 uint32_t rig_map(struct rig *rig, uint16_t head, uint32_t resource, uint64_t offset);
 uint32_t rig_unmap(struct rig *rig, uint32_t resource);
 uint32_t rig_unref(struct rig *rig, uint16_t head, uint32_t resource);

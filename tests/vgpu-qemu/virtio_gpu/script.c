@@ -241,7 +241,7 @@ static void check(struct rig *rig)
 
 		if (r->use == GPU_RESOURCE_FREE)
 			continue;
-		if (r->kind == GPU_RESOURCE_MEMORY)
+		if (r->kind == GPU_RESOURCE_MEMORY && r->use != GPU_RESOURCE_WAITING)
 			charged += r->bytes;
 		if (r->range == GPU_RANGE_NONE)
 			continue;

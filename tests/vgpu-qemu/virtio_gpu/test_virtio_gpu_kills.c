@@ -87,6 +87,42 @@ static void with_unref_and_wake(struct rig *rig)
 	assert_int_equal(rig_unref(rig, HEAD, 1), 0);
 }
 
+/* Most of the limit is on its way back, and the engine has not let go yet. */
+#define MUCH (20ull << 20)
+static void with_much_returning(struct rig *rig)
+{
+	rig_context_running(rig, 1, 0);
+	assert_int_equal(rig_blob_create(rig, 1, 1, MEMORY(1), MUCH), OK);
+	assert_int_equal(rig_map(rig, 0, 1, AT), VIRTIO_GPU_RESP_OK_MAP_INFO);
+	assert_int_equal(rig_unref(rig, 3, 1), 0);
+	rig_engine_drain(rig, 0);
+}
+
+static void with_waiting(struct rig *rig)
+{
+	with_much_returning(rig);
+	assert_int_equal(rig_blob_create_at(rig, 4, 1, 2, MEMORY(2), MUCH), 0);
+}
+
+static void with_waiting_and_map(struct rig *rig)
+{
+	with_waiting(rig);
+	assert_int_equal(rig_map(rig, 5, 2, 4 * AT), 0);
+}
+
+static void with_waiting_and_released(struct rig *rig)
+{
+	with_waiting_and_map(rig);
+	rig_engine_send(rig, rig_slot_of(rig, 1), ENGINE_RELEASED, MEMORY(1), AT, 0);
+}
+
+/* Its context is gone, and nobody has told it yet. */
+static void with_waiting_and_destroyed(struct rig *rig)
+{
+	with_waiting_and_map(rig);
+	assert_int_equal(rig_context_destroy(rig, 1), OK);
+}
+
 static void with_destroyed(struct rig *rig)
 {
 	with_unref_and_wake(rig);
@@ -145,6 +181,10 @@ static void context_destroy(struct rig *rig) { rig_context_destroy(rig, 1); }
 static void blob_create(struct rig *rig) { rig_blob_create(rig, 1, 9, MEMORY(9), BYTES); }
 static void ring_create(struct rig *rig) { rig_blob_create(rig, 1, 9, RING, WIRE_RING_BLOB_BYTES); }
 static void map_blob(struct rig *rig) { rig_map(rig, HEAD, 2, 2 * AT); }
+static void create_that_waits(struct rig *rig) { rig_blob_create_at(rig, HEAD, 1, 2, MEMORY(2), MUCH); }
+static void map_that_waits(struct rig *rig) { rig_map(rig, HEAD, 2, 4 * AT); }
+static void unmap_waiting(struct rig *rig) { rig_unmap(rig, 2); }
+static void unref_waiting(struct rig *rig) { rig_unref(rig, HEAD, 2); }
 static void unmap_blob(struct rig *rig) { rig_unmap(rig, 1); }
 static void unref(struct rig *rig) { rig_unref(rig, HEAD, 1); }
 static void setup(struct rig *rig) { rig_submit(rig, HEAD, 1, WIRE_SUBMIT_SETUP, WIRE_VERSION, RING); }
@@ -238,6 +278,15 @@ static const struct row rows[] = {
 	{"death", with_unref_and_wake, death, NULL, true, false},
 	{"death of a destroyed one", with_destroyed, death, NULL, true, false},
 	{"reset", with_unref_and_wake, reset, NULL, true, false},
+	{"CREATE_BLOB, has to wait", with_much_returning, create_that_waits, NULL, false, false},
+	{"MAP_BLOB, of a waiting one", with_waiting, map_that_waits, NULL, false, false},
+	{"UNMAP_BLOB, of a waiting one", with_waiting_and_map, unmap_waiting, NULL, false, false},
+	{"UNREF, of a waiting one", with_waiting_and_map, unref_waiting, NULL, false, false},
+	{"CTX_DESTROY, of a waiting one", with_waiting_and_map, context_destroy, NULL, false, false},
+	{"RELEASED, for a waiting one", with_waiting_and_released, events, NULL, true, false},
+	{"events, after CTX_DESTROY", with_waiting_and_destroyed, events, NULL, true, false},
+	{"death, for a waiting one", with_waiting_and_map, death, NULL, true, false},
+	{"reset, of a waiting one", with_waiting_and_map, reset, NULL, true, false},
 };
 
 /* ---- killing ------------------------------------------------------------------------------------------------ */
