@@ -89,6 +89,19 @@ cl_int transfer_marker(const struct transfer *transfer, cl_event *ret_event)
 	return command_enqueue(&command, transfer->type, ret_event);
 }
 
+/* Waits for it and says how it went; hands it out, or lets go of it. */
+static cl_int piece_end(cl_event event, cl_int error, cl_event *ret_event)
+{
+	event_wait(event);
+	if (!error && event->status < 0)
+		error = event->status;
+	if (!error && ret_event)
+		*ret_event = event;
+	else
+		event_release(event);
+	return error;
+}
+
 /* ---- read ----------------------------------------------------------------------------------------- */
 
 static void read_hook_run(struct hook *hook, bool ok)
@@ -147,16 +160,11 @@ static cl_int read_chunks(const struct transfer *transfer, uint8_t *destination,
 		}
 		if (error)
 			return error;
-		event_wait(event);
-		error = event->status < 0 ? event->status : CL_SUCCESS;
 		done += piece.bytes;
 		piece.wait_count = 0;
-		if (!error && done == transfer->bytes)
-			error = queue_refusal(transfer->queue);
-		if (!error && done == transfer->bytes && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
+		event_wait(event);
+		error = event->status >= 0 && done == transfer->bytes ? queue_refusal(transfer->queue) : CL_SUCCESS;
+		error = piece_end(event, error, done == transfer->bytes ? ret_event : NULL);
 		if (error)
 			return error;
 	}
@@ -278,37 +286,33 @@ static cl_int write_staged(const struct transfer *transfer, const void *source, 
 	return transfer_record(transfer, WIRE_BUFFER_WRITE, &staging, true, ret_event);
 }
 
+/* Piece by piece, one under way while the next is staged. Each has the waits: what fails the first fails them all. */
 static cl_int write_chunks(const struct transfer *transfer, const uint8_t *source, cl_event *ret_event)
 {
 	struct transfer piece = *transfer;
 	size_t chunk = CHUNK_BYTES, done = 0;
+	cl_event last = NULL;
+	cl_int error = CL_SUCCESS;
 
-	while (done < transfer->bytes) {
-		cl_event event;
-		cl_int error;
+	while (!error && done < transfer->bytes) {
+		cl_event before = last, event;
 
 		piece.offset = transfer->offset + done;
 		piece.bytes = transfer->bytes - done < chunk ? transfer->bytes - done : chunk;
 		error = write_staged(&piece, source + done, &event);
 		if (error == CL_MEM_OBJECT_ALLOCATION_FAILURE && chunk > 4096) {
 			chunk /= 4;
+			error = CL_SUCCESS;
 			continue;
 		}
 		if (error)
-			return error;
+			break;
 		done += piece.bytes;
-		piece.wait_count = 0;
-		if (done == transfer->bytes || chunk < CHUNK_BYTES)
-			event_wait(event);
-		error = event_done(event) && event->status < 0 ? event->status : CL_SUCCESS;
-		if (!error && done == transfer->bytes && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
-		if (error)
-			return error;
+		last = event;
+		if (before)
+			error = piece_end(before, CL_SUCCESS, NULL);
 	}
-	return CL_SUCCESS;
+	return last ? piece_end(last, error, ret_event) : error;
 }
 
 cl_int transfer_write(const struct transfer *transfer, const void *source, cl_event *ret_event)
