@@ -115,7 +115,7 @@ struct _cl_command_queue {
 	uint32_t probe_count;		/* atomic; waits that were predicted long */
 	uint32_t expected_count;	/* atomic; NDRanges among it */
 	uint32_t last_kernel_id;	/* atomic */
-	uint64_t failed_seen;		/* atomic; the last refused record that a finish has told of */
+	uint32_t refused_seen;		/* atomic; what a finish has told of: the engine page's queue_refused then */
 	/* Commands that wait for a user event (command.c), guarded by session->held_lock. */
 	struct command_held *held, **held_end;
 	struct _cl_command_queue *held_next;
@@ -269,8 +269,8 @@ void program_release(struct _cl_program *program);
 /* context.c, queue.c */
 void context_release(struct _cl_context *context);
 void queue_release(struct _cl_command_queue *queue);
-/* CL_SUCCESS, or the error of a record without an event that was refused since this was last asked; tells the context's
- * callback as well. Which queue's it was is not known, so each says it once. */
+/* CL_SUCCESS, or the error of a command of the queue's without an event that was refused since this was last asked; tells
+ * the context's callback as well. */
 cl_int queue_refusal(struct _cl_command_queue *queue);
 /* Every record and hook of it so far is done. */
 bool queue_idle(struct _cl_command_queue *queue);

@@ -487,6 +487,14 @@ static int32_t waits_check(struct fake *fake, const struct wire_queued *record, 
 	return status;
 }
 
+static void refusal_tell(struct fake *fake, uint32_t queue, int32_t status)
+{
+	uint32_t *word = &engine_page(fake)->queue_refused[queue];
+
+	if (status < 0 && status != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)
+		__atomic_store_n(word, WIRE_REFUSED((*word >> 16) + 1, status), __ATOMIC_RELEASE);
+}
+
 /* Does one record. False: the engine dies of it. */
 static bool record_do(struct fake *fake, const struct wire_header *header)
 {
@@ -585,6 +593,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		return false;
 	if (answered)
 		answer(fake, slot, header->sequence, status, value, start_ns);
+	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode] && slot == WIRE_NO_SLOT)
+		refusal_tell(fake, q->queue % WIRE_QUEUE_COUNT, status);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode])
 		__atomic_store_n(&engine_page(fake)->queue_done[q->queue % WIRE_QUEUE_COUNT], header->sequence, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine_page(fake)->processed, header->sequence, __ATOMIC_RELEASE);

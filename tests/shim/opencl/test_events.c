@@ -294,35 +294,75 @@ static void CL_CALLBACK context_note(const char *text, const void *private_info,
 
 static void a_refused_command_without_an_event_is_told(void **state)
 {
-	cl_command_queue queue;
+	cl_command_queue other, watched;
 	struct world world;
 	int one = 1, told = 0;
+	const size_t single = 1;
 	cl_context context;
+	cl_program program;
+	const char *source = "kernel scale";
+	cl_kernel kernel;
+	cl_event failed;
 	cl_int error;
-	cl_mem mem;
+	cl_mem mem, theirs;
 
 	(void)state;
 	world_make(&world);
+	other = clCreateCommandQueueWithProperties(world.context, device, NULL, &error);
+	assert_cl(error);
 	context = clCreateContext(NULL, 1, &device, context_note, &told, &error);
 	assert_cl(error);
-	queue = clCreateCommandQueueWithProperties(context, device, NULL, &error);
+	watched = clCreateCommandQueueWithProperties(context, device, NULL, &error);
 	assert_cl(error);
 	mem = world_buffer(&world, 4, &one);
 	assert_cl(clFinish(world.queue));
 	SET(fail_kernels, 1);
+	/* Told once, by the queue it was enqueued on; one on each is told by each. */
 	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_cl(clEnqueueNDRangeKernel(other, world.scale, 1, NULL, &single, NULL, 0, NULL, NULL));
 	assert_int_equal(clFinish(world.queue), CL_OUT_OF_RESOURCES);
 	assert_cl(clFinish(world.queue));
-	assert_int_equal(clFinish(queue), CL_OUT_OF_RESOURCES);	/* nobody knows whose it was */
+	assert_cl(clFinish(watched));
+	assert_int_equal(clFinish(other), CL_OUT_OF_RESOURCES);
+	assert_cl(clFinish(other));
+	assert_int_equal(told, 0);
+	/* With an event, the event tells; what waits for it without one of its own has nothing to add. */
+	assert_cl(world_scale(&world, mem, 1, 1, &failed));
+	assert_cl(clEnqueueNDRangeKernel(world.queue, world.scale, 1, NULL, &single, NULL, 1, &failed, NULL));
+	assert_cl(clFinish(world.queue));
+	assert_int_equal(status_of(failed), CL_OUT_OF_RESOURCES);
+	clReleaseEvent(failed);
+	/* A blocking transfer tells as well, in either direction. */
+	for (int write = 0; write < 2; write++) {
+		assert_cl(world_scale(&world, mem, 1, 1, NULL));
+		assert_cl(clFlush(world.queue));
+		usleep(20000);
+		assert_cl(clEnqueueReadBuffer(other, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+		assert_int_equal(write ? clEnqueueWriteBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL) :
+				 clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL),
+				 CL_OUT_OF_RESOURCES);
+		assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+	}
+	/* The context's callback hears of its own queues only. */
+	program = clCreateProgramWithSource(context, 1, &source, NULL, &error);
+	assert_cl(error);
+	assert_cl(clBuildProgram(program, 0, NULL, NULL, NULL, NULL));
+	kernel = clCreateKernel(program, "scale", &error);
+	assert_cl(error);
+	theirs = clCreateBuffer(context, 0, 4, NULL, &error);
+	assert_cl(error);
+	assert_cl(clSetKernelArg(kernel, 0, sizeof(theirs), &theirs));
+	assert_cl(clSetKernelArg(kernel, 1, sizeof(one), &one));
+	assert_cl(clEnqueueNDRangeKernel(watched, kernel, 1, NULL, &single, NULL, 0, NULL, NULL));
+	assert_int_equal(clFinish(watched), CL_OUT_OF_RESOURCES);
 	assert_int_equal(told, 1);
-	assert_cl(world_scale(&world, mem, 1, 1, NULL));
-	assert_cl(clFlush(world.queue));
-	usleep(20000);
-	assert_int_equal(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL), CL_OUT_OF_RESOURCES);
 	SET(fail_kernels, 0);
-	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
-	clReleaseCommandQueue(queue);
+	clReleaseKernel(kernel);
+	clReleaseProgram(program);
+	clReleaseMemObject(theirs);
+	clReleaseCommandQueue(watched);
 	clReleaseContext(context);
+	clReleaseCommandQueue(other);
 	clReleaseMemObject(mem);
 	world_end(&world);
 }
