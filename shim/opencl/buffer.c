@@ -346,7 +346,11 @@ void mem_release(struct _cl_mem *mem)
 	}
 	while ((mapping = mem->mappings)) {
 		mem->mappings = mapping->next;
-		memory_release(context->session->memory, &mapping->staging);
+		/* A map that is held back holds the buffer, so here it is written, and counts among the queue's. */
+		if (mapping->queue) {
+			queue_staging_return(mapping->queue, &mapping->staging);
+			queue_release(mapping->queue);
+		}
 		free(mapping);
 	}
 	mem->ops->destroy(mem);

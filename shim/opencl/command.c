@@ -162,7 +162,6 @@ static cl_int command_write_waiting(const struct command *command)
 
 static cl_int command_write(const struct command *command)
 {
-	struct _cl_command_queue *queue = command->queue;
 	cl_int error = command->wait_count ? command_write_waiting(command) : whole_write(command, NULL, 0);
 
 	if (error == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
@@ -172,8 +171,7 @@ static cl_int command_write(const struct command *command)
 	}
 	/* Also where nothing was written: what came before on the queue may still use it. */
 	if (command->staging)
-		memory_release_after(queue->context->session->memory, command->staging, queue->id,
-				     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
+		queue_staging_return(command->queue, command->staging);
 	return error;
 }
 
@@ -359,8 +357,7 @@ cl_int command_submit(const struct command *command)
 			error = held_add_locked(session, command);
 		pthread_mutex_unlock(&session->held_lock);
 	}
-	if (held && error && command->staging)
-		memory_release(session->memory, command->staging);
+	/* Where there is no memory to hold it, its staging stays taken: a command held before it may still be to use it. */
 	return held ? error : command_write(command);
 }
 
@@ -372,7 +369,7 @@ cl_int command_enqueue(struct command *command, cl_command_type type, cl_event *
 		command->event = event_create(command->queue->context, command->queue, type);
 		if (!command->event) {
 			if (command->staging)
-				memory_release(command->queue->context->session->memory, command->staging);
+				queue_staging_return(command->queue, command->staging);
 			return CL_OUT_OF_HOST_MEMORY;
 		}
 	}

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 
 #define POOL_MAX 1024
@@ -189,6 +190,8 @@ void hooks_run(struct session *session)
 			__atomic_fetch_sub(&session->hook_count, 1, __ATOMIC_RELEASE);
 			pthread_cond_broadcast(&session->hook_ran);
 			pthread_mutex_unlock(&session->hook_lock);
+			if (hook->mem)
+				mem_release(hook->mem);
 			free(hook);
 			event_release(event);
 			pthread_mutex_lock(&session->hook_lock);

@@ -127,6 +127,7 @@ struct mapping {
 	size_t offset, bytes;
 	cl_map_flags flags;
 	struct memory_range staging;	/* slab NULL: none */
+	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
 };
 
 struct _cl_mem {
@@ -205,6 +206,7 @@ struct hook {
 	struct _cl_event *event;	/* held */
 	void (*run)(struct hook *hook, bool ok);
 	void *destination;
+	struct _cl_mem *mem;		/* held, or NULL: whose host_ptr the destination is */
 	size_t bytes;
 	struct memory_range staging;
 	bool claimed;
@@ -272,6 +274,8 @@ void queue_release(struct _cl_command_queue *queue);
 /* CL_SUCCESS, or the error of a command of the queue's without an event that was refused since this was last asked; tells
  * the context's callback as well. */
 cl_int queue_refusal(struct _cl_command_queue *queue);
+/* Gives back staging memory that commands written to the queue so far may still use. */
+void queue_staging_return(struct _cl_command_queue *queue, struct memory_range *staging);
 /* Every record and hook of it so far is done. */
 bool queue_idle(struct _cl_command_queue *queue);
 /* How long a wait for it may spin. Predicted from how long waits took, which is longer where both sides slept; so that two

@@ -124,6 +124,12 @@ void queue_release(struct _cl_command_queue *queue)
 	context_release(context);
 }
 
+void queue_staging_return(struct _cl_command_queue *queue, struct memory_range *staging)
+{
+	memory_release_after(queue->context->session->memory, staging, queue->id,
+			     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
+}
+
 static bool queue_written(struct _cl_command_queue *queue)
 {
 	return !__atomic_load_n(&queue->context->session->held_count, __ATOMIC_ACQUIRE) ||

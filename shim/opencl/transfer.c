@@ -81,10 +81,10 @@ cl_int transfer_record(const struct transfer *transfer, enum wire_opcode opcode,
 	return command_enqueue(&command, transfer->type, ret_event);
 }
 
-cl_int transfer_marker(const struct transfer *transfer, cl_event *ret_event)
+cl_int transfer_marker(const struct transfer *transfer, struct memory_range *staging, cl_event *ret_event)
 {
 	struct command command = { .queue = transfer->queue, .opcode = WIRE_MARKER, .wait_count = transfer->wait_count,
-				   .waits = transfer->waits };
+				   .waits = transfer->waits, .staging = staging };
 
 	return command_enqueue(&command, transfer->type, ret_event);
 }
@@ -121,6 +121,10 @@ static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_eve
 	hook->run = read_hook_run;
 	hook->destination = host;
 	hook->bytes = transfer->bytes;
+	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
+		hook->mem = transfer->mem;
+		object_retain(hook->mem);
+	}
 	if (ret_event) {
 		*ret_event = hook->event;
 		object_retain(hook->event);
@@ -414,5 +418,5 @@ cl_int vgpu_clEnqueueMigrateMemObjects(cl_command_queue queue, cl_uint num_mem_o
 	}
 	error = wait_list_check(queue->context, num_events_in_wait_list, event_wait_list);
 	/* One device: everything is where it should be. */
-	return error ? error : transfer_marker(&transfer, event);
+	return error ? error : transfer_marker(&transfer, NULL, event);
 }
