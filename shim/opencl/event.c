@@ -266,21 +266,7 @@ cl_int vgpu_clGetEventInfo(cl_event event, cl_event_info param_name, size_t para
 	}
 }
 
-cl_int vgpu_clRetainEvent(cl_event event)
-{
-	if (!object_is(event, OBJECT_EVENT))
-		return CL_INVALID_EVENT;
-	object_retain(event);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseEvent(cl_event event)
-{
-	if (!object_is(event, OBJECT_EVENT))
-		return CL_INVALID_EVENT;
-	event_release(event);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(Event, cl_event, OBJECT_EVENT, CL_INVALID_EVENT, event_release)
 
 cl_int vgpu_clGetEventProfilingInfo(cl_event event, cl_profiling_info param_name, size_t param_value_size,
 				    void *param_value, size_t *param_value_size_ret)

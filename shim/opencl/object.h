@@ -59,6 +59,23 @@ static inline cl_uint object_references(const void *handle)
 	return __atomic_load_n(&((const struct object *)handle)->references, __ATOMIC_RELAXED);
 }
 
+/* clRetain and clRelease of one kind of handle. release_function lets go of one reference. */
+#define OBJECT_REFERENCE_CALLS(name, handle_type, kind, invalid, release_function) \
+	cl_int vgpu_clRetain##name(handle_type handle) \
+	{ \
+		if (!object_is(handle, kind)) \
+			return invalid; \
+		object_retain(handle); \
+		return CL_SUCCESS; \
+	} \
+	cl_int vgpu_clRelease##name(handle_type handle) \
+	{ \
+		if (!object_is(handle, kind)) \
+			return invalid; \
+		release_function(handle); \
+		return CL_SUCCESS; \
+	}
+
 struct _cl_platform_id {
 	struct object object;
 };
@@ -89,6 +106,12 @@ struct end_callback {
 	void (*function)(void *object, void *user_data);
 	void *user_data;
 };
+
+/* Both in context.c. Runs them, newest first, and frees them; nobody else may reach the object any more. */
+void end_callbacks_run(struct end_callback *callbacks, void *object);
+/* CL_SUCCESS, CL_INVALID_VALUE without a function, CL_OUT_OF_HOST_MEMORY. */
+cl_int end_callback_add(struct _cl_context *context, struct end_callback **list, void (*function)(void *, void *),
+			void *user_data);
 
 struct _cl_context {
 	struct object object;

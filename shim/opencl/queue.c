@@ -225,22 +225,14 @@ cl_int vgpu_clFinish(cl_command_queue queue)
 	return queue_drain(queue);
 }
 
-cl_int vgpu_clRetainCommandQueue(cl_command_queue queue)
+/* OpenCL 3.0 §5.1: every release is a flush, not the last one only. */
+static void queue_let_go(struct _cl_command_queue *queue)
 {
-	if (!object_is(queue, OBJECT_QUEUE))
-		return CL_INVALID_COMMAND_QUEUE;
-	object_retain(queue);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseCommandQueue(cl_command_queue queue)
-{
-	if (!object_is(queue, OBJECT_QUEUE))
-		return CL_INVALID_COMMAND_QUEUE;
 	ring_flush(queue->context->session->ring);
 	queue_release(queue);
-	return CL_SUCCESS;
 }
+
+OBJECT_REFERENCE_CALLS(CommandQueue, cl_command_queue, OBJECT_QUEUE, CL_INVALID_COMMAND_QUEUE, queue_let_go)
 
 cl_int vgpu_clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info param_name, size_t param_value_size,
 				  void *param_value, size_t *param_value_size_ret)

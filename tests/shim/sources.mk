@@ -5,10 +5,14 @@ libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c
 libvgpu-opencl-fake.so_MAP := tests/shim/libvgpu-opencl-fake.map
 
 SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors
+# The same programs through staging: the fixture goes by the name.
+SHIM_OPENCL_TESTS += test_opencl_commands_staged test_opencl_events_staged
 TESTS += $(SHIM_OPENCL_TESTS)
 test_opencl_events_SRCS := tests/shim/opencl/test_events.c tests/shim/opencl/fixture.c
 test_opencl_errors_SRCS := tests/shim/opencl/test_errors.c tests/shim/opencl/fixture.c
 test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl/fixture.c
+test_opencl_commands_staged_SRCS := $(test_opencl_commands_SRCS)
+test_opencl_events_staged_SRCS := $(test_opencl_events_SRCS)
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_LIBS := -ldl))
 $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
