@@ -2,17 +2,13 @@
 /* Command line of vgpu-bench: text becomes numbers, kernels and sizes here and nowhere else. */
 #include "benchmarks/options.h"
 
-#include <ctype.h>
+#include "benchmarks/option_reader.h"
+
 #include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define OVERRIDES_MAX 32
 #define REPEAT_MAX 100000
-
-const char *const bench_size_names[BENCH_SIZES] = { "small", "medium", "large" };
 
 enum option_id {
 	OPTION_KERNEL = 256,
@@ -69,46 +65,6 @@ void options_print_help(FILE *out)
 		"  --list                 shows devices, kernels and their parameters\n"
 		"  --help, --version\n\n"
 		"Exit status: 0 all verified, 1 a wrong result or an OpenCL error, 2 wrong usage.\n", out);
-}
-
-int options_parse_number(const char *text, const char *what, uint64_t min, uint64_t max,
-	uint64_t *ret_value, char *reason, size_t reason_size)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end || errno || value < min || value > max) {
-		snprintf(reason, reason_size, "%s is '%s', but must be a number from %" PRIu64 " to %" PRIu64,
-			what, text, min, max);
-		return -EINVAL;
-	}
-	*ret_value = value;
-	return 0;
-}
-
-int options_parse_size(const char *text, enum bench_size *ret_size, char *reason, size_t reason_size)
-{
-	for (unsigned i = 0; i < BENCH_SIZES; i++) {
-		if (!strcmp(text, bench_size_names[i])) {
-			*ret_size = (enum bench_size)i;
-			return 0;
-		}
-	}
-	snprintf(reason, reason_size, "--size is '%s', but must be small, medium or large", text);
-	return -EINVAL;
-}
-
-static int parse_count(const char *text, const char *what, unsigned min, unsigned *ret_count, char *reason,
-	size_t reason_size)
-{
-	uint64_t value;
-	int err = options_parse_number(text, what, min, REPEAT_MAX, &value, reason, reason_size);
-
-	if (!err)
-		*ret_count = (unsigned)value;
-	return err;
 }
 
 static int parse_format(const char *text, enum report_format *ret_format, char *reason, size_t reason_size)
@@ -212,7 +168,7 @@ static int apply_param(const char *text, struct options *options, char *reason, 
 			(int)param_length, param_name);
 		return -EINVAL;
 	}
-	err = options_parse_number(param_name + param_length + 1, text, kernel->params[p].min,
+	err = option_number(param_name + param_length + 1, text, kernel->params[p].min,
 		kernel->params[p].max, &value, reason, reason_size);
 	if (!err)
 		options->chosen[chosen].param[p] = (uint32_t)value;
@@ -244,13 +200,13 @@ static int parse_one(int option, struct options *options, char *reason, size_t r
 	case OPTION_KERNEL:
 		return parse_kernels(optarg, options, reason, reason_size);
 	case OPTION_SIZE:
-		return options_parse_size(optarg, &options->size, reason, reason_size);
+		return option_size(optarg, &options->size, reason, reason_size);
 	case OPTION_REPEAT:
-		return parse_count(optarg, "--repeat", 1, &options->repeat, reason, reason_size);
+		return option_count(optarg, "--repeat", 1, REPEAT_MAX, &options->repeat, reason, reason_size);
 	case OPTION_WARMUP:
-		return parse_count(optarg, "--warmup", 0, &options->warmup, reason, reason_size);
+		return option_count(optarg, "--warmup", 0, REPEAT_MAX, &options->warmup, reason, reason_size);
 	case OPTION_SEED:
-		return options_parse_number(optarg, "--seed", 0, UINT64_MAX, &options->seed, reason,
+		return option_number(optarg, "--seed", 0, UINT64_MAX, &options->seed, reason,
 			reason_size);
 	case OPTION_FORMAT:
 		return parse_format(optarg, &options->format, reason, reason_size);
@@ -292,30 +248,20 @@ int options_parse(int argc, char **argv, struct options *ret_options, char *reas
 	};
 	const char *overrides[OVERRIDES_MAX];
 	unsigned override_count = 0;
-	int option, err = 0;
+	int option, err;
 
-	optind = 0;	/* glibc: start afresh */
-	opterr = 0;
-	while (!err && (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (option == ':') {
-			snprintf(reason, reason_size, "%s needs a value", argv[optind - 1]);
-			err = -EINVAL;
-		} else if (option == '?') {
-			snprintf(reason, reason_size, "there is no option '%s', or it takes no value; see --help",
-				argv[optind - 1]);
-			err = -EINVAL;
-		} else if (option != OPTION_PARAM) {
+	option_begin();
+	while (!(err = option_next(argc, argv, long_options, &option, reason, reason_size)) && option != OPTION_END) {
+		if (option != OPTION_PARAM) {
 			err = parse_one(option, &options, reason, reason_size);
 		} else if (override_count == OVERRIDES_MAX) {
-			snprintf(reason, reason_size, "more than %d times --param", OVERRIDES_MAX);
+			snprintf(reason, reason_size, "--param is there more than %d times; name fewer", OVERRIDES_MAX);
 			err = -EINVAL;
 		} else {
 			overrides[override_count++] = optarg;
 		}
-	}
-	if (!err && optind < argc) {
-		snprintf(reason, reason_size, "'%s' is not an option; see --help", argv[optind]);
-		err = -EINVAL;
+		if (err)
+			break;
 	}
 	if (!err)
 		err = resolve(&options, overrides, override_count, reason, reason_size);

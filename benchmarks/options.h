@@ -31,19 +31,11 @@ struct options {
 	unsigned chosen_count;
 };
 
-extern const char *const bench_size_names[BENCH_SIZES];
-
 /*
  * 0, or -EINVAL with one sentence in `reason` that names the argument, what is wrong with it and what
  * would work. Not for two threads at once (getopt_long).
  */
 int options_parse(int argc, char **argv, struct options *ret_options, char *reason, size_t reason_size);
 void options_print_help(FILE *out);
-
-/* "small", "medium", "large"; -EINVAL with a reason. */
-int options_parse_size(const char *text, enum bench_size *ret_size, char *reason, size_t reason_size);
-/* A decimal number in [min, max], and nothing behind it; -EINVAL with a reason that names `what`. */
-int options_parse_number(const char *text, const char *what, uint64_t min, uint64_t max,
-	uint64_t *ret_value, char *reason, size_t reason_size);
 
 #endif

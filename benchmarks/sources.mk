@@ -2,7 +2,7 @@
 BENCH_KERNELS := vecadd sgemm reduce stencil2d nbody sha256
 # The set and its runner, which both programs and their tests share.
 BENCH_SET_SRCS := benchmarks/cl.c benchmarks/session.c benchmarks/runner.c benchmarks/stats.c \
-	benchmarks/json.c benchmarks/options.c benchmarks/kernels/kernel.c \
+	benchmarks/json.c benchmarks/option_reader.c benchmarks/options.c benchmarks/kernels/kernel.c \
 	benchmarks/kernels/sha256_reference.c $(BENCH_KERNELS:%=benchmarks/kernels/%.c)
 
 PROGRAMS += vgpu-bench

@@ -8,7 +8,7 @@
 #include "benchmarks/path/launch.h"
 
 #include "benchmarks/clock.h"
-#include "benchmarks/options.h"
+#include "benchmarks/option_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,10 +2,9 @@
 /* Parses both verbs' options through one table; the environments are the only text with a grammar. */
 #include "benchmarks/path/path_options.h"
 
-#include "benchmarks/options.h"
+#include "benchmarks/option_reader.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,25 +111,15 @@ void environment_finish(struct environment *environment)
 	environment->count = 0;
 }
 
-static int parse_count(const char *what, unsigned max, unsigned *ret_count, char *reason, size_t reason_size)
-{
-	uint64_t value;
-	int err = options_parse_number(optarg, what, 1, max, &value, reason, reason_size);
-
-	if (!err)
-		*ret_count = (unsigned)value;
-	return err;
-}
-
 static int parse_side(int option, struct side_options *side, char *reason, size_t reason_size)
 {
 	switch (option) {
 	case OPTION_SIZE:
-		return options_parse_size(optarg, &side->size, reason, reason_size);
+		return option_size(optarg, &side->size, reason, reason_size);
 	case OPTION_REPEAT:
-		return parse_count("--repeat", 10000, &side->repeat, reason, reason_size);
+		return option_count(optarg, "--repeat", 1, 10000, &side->repeat, reason, reason_size);
 	case OPTION_MAX_BYTES:
-		return options_parse_number(optarg, "--max-bytes", 0, UINT64_MAX, &side->max_bytes, reason,
+		return option_number(optarg, "--max-bytes", 0, UINT64_MAX, &side->max_bytes, reason,
 			reason_size);
 	case OPTION_PLATFORM:
 		side->platform = optarg;
@@ -155,9 +144,9 @@ static int parse_compare(int option, struct compare_options *options, char *reas
 	case OPTION_VGPU_BASIC_ENV:
 		return environment_parse(optarg, &options->vgpu_basic, reason, reason_size);
 	case OPTION_LAUNCHES:
-		return parse_count("--launches", LAUNCHES_MAX / SET_TURNS, &options->launches, reason, reason_size);
+		return option_count(optarg, "--launches", 1, LAUNCHES_MAX / SET_TURNS, &options->launches, reason, reason_size);
 	case OPTION_TIMEOUT:
-		return parse_count("--timeout-s", 3600, &options->timeout_s, reason, reason_size);
+		return option_count(optarg, "--timeout-s", 1, 3600, &options->timeout_s, reason, reason_size);
 	case OPTION_NATIVE_PLATFORM:
 		options->native_platform = optarg;
 		break;
@@ -178,17 +167,13 @@ static int parse_compare(int option, struct compare_options *options, char *reas
 static int parse(int argc, char **argv, struct side_options *side, struct compare_options *compare,
 	char *reason, size_t reason_size)
 {
-	int option, err = 0;
+	int option, err;
 
-	optind = 0;	/* glibc: start afresh */
-	opterr = 0;
-	while (!err && (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (option == ':') {
-			snprintf(reason, reason_size, "%s needs a value", argv[optind - 1]);
-			err = -EINVAL;
-		} else if (option == '?' || (option > SIDE_OPTIONS_END && !compare)) {
-			snprintf(reason, reason_size, "'%s' has no option '%s'; see --help", argv[0],
-				argv[optind - 1]);
+	option_begin();
+	while (!(err = option_next(argc, argv, long_options, &option, reason, reason_size)) && option != OPTION_END) {
+		if (option > SIDE_OPTIONS_END && !compare) {
+			snprintf(reason, reason_size, "'%s' has no option '--%s', a comparison has it; see --help", argv[0],
+				option_name(long_options, option));
 			err = -EINVAL;
 		} else if (option == OPTION_PLATFORM && compare) {
 			snprintf(reason, reason_size, "a comparison has two sides: say --native-platform or "
@@ -199,10 +184,8 @@ static int parse(int argc, char **argv, struct side_options *side, struct compar
 		} else {
 			err = parse_compare(option, compare, reason, reason_size);
 		}
-	}
-	if (!err && optind < argc) {
-		snprintf(reason, reason_size, "'%s' is not an option; see --help", argv[optind]);
-		err = -EINVAL;
+		if (err)
+			break;
 	}
 	return err;
 }

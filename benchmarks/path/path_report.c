@@ -3,7 +3,7 @@
 #include "benchmarks/path/path_report.h"
 
 #include "benchmarks/json.h"
-#include "benchmarks/options.h"
+#include "benchmarks/option_reader.h"
 #include "benchmarks/path/machine.h"
 
 #include <errno.h>

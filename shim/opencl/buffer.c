@@ -334,19 +334,18 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 void mem_release(struct _cl_mem *mem)
 {
 	struct _cl_context *context = mem->context;
-	struct end_callback *callback;
 	struct mapping *mapping;
 
 	if (!object_release(mem))
 		return;
-	while ((callback = mem->end_callbacks)) {
-		mem->end_callbacks = callback->next;
-		callback->function(mem, callback->user_data);
-		free(callback);
-	}
+	end_callbacks_run(mem->end_callbacks, mem);
 	while ((mapping = mem->mappings)) {
 		mem->mappings = mapping->next;
-		memory_release(context->session->memory, &mapping->staging);
+		/* A map that is held back holds the buffer, so here it is written, and counts among the queue's. */
+		if (mapping->queue) {
+			queue_staging_return(mapping->queue, &mapping->staging);
+			queue_release(mapping->queue);
+		}
 		free(mapping);
 	}
 	mem->ops->destroy(mem);
@@ -356,21 +355,7 @@ void mem_release(struct _cl_mem *mem)
 	context_release(context);
 }
 
-cl_int vgpu_clRetainMemObject(cl_mem mem)
-{
-	if (!object_is(mem, OBJECT_MEM))
-		return CL_INVALID_MEM_OBJECT;
-	object_retain(mem);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseMemObject(cl_mem mem)
-{
-	if (!object_is(mem, OBJECT_MEM))
-		return CL_INVALID_MEM_OBJECT;
-	mem_release(mem);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(MemObject, cl_mem, OBJECT_MEM, CL_INVALID_MEM_OBJECT, mem_release)
 
 cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_value_size, void *param_value,
 			       size_t *param_value_size_ret)
@@ -408,20 +393,7 @@ cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_
 
 cl_int vgpu_clSetMemObjectDestructorCallback(cl_mem mem, void(CL_CALLBACK *pfn_notify)(cl_mem, void *), void *user_data)
 {
-	struct end_callback *callback;
-
 	if (!object_is(mem, OBJECT_MEM))
 		return CL_INVALID_MEM_OBJECT;
-	if (!pfn_notify)
-		return CL_INVALID_VALUE;
-	callback = calloc(1, sizeof(*callback));
-	if (!callback)
-		return CL_OUT_OF_HOST_MEMORY;
-	callback->function = (void (*)(void *, void *))(void *)pfn_notify;
-	callback->user_data = user_data;
-	pthread_mutex_lock(&mem->context->lock);
-	callback->next = mem->end_callbacks;
-	mem->end_callbacks = callback;
-	pthread_mutex_unlock(&mem->context->lock);
-	return CL_SUCCESS;
+	return end_callback_add(mem->context, &mem->end_callbacks, (void (*)(void *, void *))(void *)pfn_notify, user_data);
 }

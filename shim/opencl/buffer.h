@@ -56,8 +56,8 @@ cl_int transfer_settle(const struct transfer *transfer);
 /* A BUFFER_READ or BUFFER_WRITE between the buffer and aperture memory. With release, the range is taken. */
 cl_int transfer_record(const struct transfer *transfer, enum wire_opcode opcode, struct memory_range *range,
 		       bool release, cl_event *ret_event);
-/* A MARKER with the transfer's waits. */
-cl_int transfer_marker(const struct transfer *transfer, cl_event *ret_event);
+/* A MARKER with the transfer's waits. staging: taken, goes back when the marker is over; or NULL. */
+cl_int transfer_marker(const struct transfer *transfer, struct memory_range *staging, cl_event *ret_event);
 /* What every enqueue with one buffer checks. */
 cl_int transfer_check(const struct _cl_command_queue *queue, const struct _cl_mem *mem, size_t offset, size_t bytes,
 		      cl_uint wait_count, const cl_event *waits);

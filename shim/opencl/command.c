@@ -59,40 +59,52 @@ static bool waits_written(cl_uint count, const cl_event *waits)
 	return true;
 }
 
-/* Those of the list that the engine must wait for: of other queues, and not over. Advances *at. */
-static uint32_t waits_collect(const struct command *command, cl_uint *at, struct wire_wait *ret_waits)
+/* Appends the record's completion, unless it is over. False: it has failed. */
+static bool wait_add(struct ring *ring, struct ring_completion *completion, struct wire_wait *waits, uint32_t *count)
 {
-	struct ring *ring = command->queue->context->session->ring;
-	uint32_t count = 0;
+	uint32_t slot = __atomic_load_n(&completion->slot, __ATOMIC_RELAXED);
 
-	while (*at < command->wait_count && count < WIRE_WAIT_MAX) {
-		struct _cl_event *event = command->waits[(*at)++];
-		uint32_t slot = __atomic_load_n(&event->completion.slot, __ATOMIC_RELAXED);
-
-		if (event->queue == command->queue || slot == WIRE_NO_SLOT ||
-		    __atomic_load_n(&event->over, __ATOMIC_ACQUIRE))
-			continue;
-		if (ring_poll(ring, &event->completion) && event->completion.status >= 0)
-			continue;
-		ret_waits[count++] = (struct wire_wait){ .sequence = event->completion.sequence, .slot = slot };
-	}
-	return count;
+	if (ring_poll(ring, completion))
+		return completion->status >= 0;
+	/* Not over, so the slot was still its own when it was read. */
+	waits[(*count)++] = (struct wire_wait){ .sequence = completion->sequence, .slot = slot };
+	return true;
 }
 
-static cl_int record_write(const struct command *command, enum wire_opcode opcode, const struct wire_wait *waits,
-			   uint32_t wait_count, bool whole)
+/*
+ * Those of the list that the engine must know of: all that are not over. One of the same queue is over in time by itself,
+ * but the engine alone knows whether it went well (OpenCL 3.0 §5.11: a failed one fails who waits for it).
+ * Appends to waits and advances *at. False: one of them has failed already.
+ */
+static bool waits_collect(const struct command *command, cl_uint *at, struct wire_wait *waits, uint32_t *count)
+{
+	struct ring *ring = command->queue->context->session->ring;
+
+	while (*at < command->wait_count && *count < WIRE_WAIT_MAX) {
+		struct _cl_event *event = command->waits[(*at)++];
+		bool well = __atomic_load_n(&event->over, __ATOMIC_ACQUIRE) ? event->status >= 0 :
+			    wait_add(ring, &event->completion, waits, count);
+
+		if (!well)
+			return false;
+	}
+	return true;
+}
+
+/* The command itself, or without `whole` a marker ahead of it. */
+static cl_int record_write(const struct command *command, const struct wire_wait *waits, uint32_t wait_count, bool whole,
+			   struct ring_completion *completion)
 {
 	struct _cl_command_queue *queue = command->queue;
 	struct ring *ring = queue->context->session->ring;
 	size_t body_bytes = whole ? command->body_bytes : 0, tail_bytes = whole ? command->tail_bytes : 0;
-	struct _cl_event *event = whole ? command->event : NULL;
 	size_t bytes = sizeof(struct wire_queued) + body_bytes + wait_count * sizeof(*waits) + tail_bytes;
 	struct wire_queued *record;
 	uint8_t *at;
 
 	if (bytes > WIRE_RECORD_MAX_BYTES)	/* arguments that are too much together */
 		return CL_OUT_OF_RESOURCES;
-	record = ring_begin(ring, opcode, bytes, event ? &event->completion : NULL);
+	record = ring_begin(ring, whole ? command->opcode : WIRE_MARKER, bytes, completion);
 	at = (uint8_t *)(record + 1);
 	if (!record)
 		return CL_DEVICE_NOT_AVAILABLE;
@@ -106,49 +118,60 @@ static cl_int record_write(const struct command *command, enum wire_opcode opcod
 	if (tail_bytes)
 		memcpy(at + body_bytes + wait_count * sizeof(*waits), command->tail, tail_bytes);
 	__atomic_store_n(&queue->last_sequence, ring_sequence_locked(ring), __ATOMIC_RELAXED);
-	if (event)
-		__atomic_store_n(&event->written, 1, __ATOMIC_RELEASE);
+	if (whole && command->event)
+		__atomic_store_n(&command->event->written, 1, __ATOMIC_RELEASE);
 	ring_commit(ring);
 	return CL_SUCCESS;
 }
 
-/* Long lists go ahead in markers: the queue runs in order. */
+static cl_int whole_write(const struct command *command, const struct wire_wait *waits, uint32_t wait_count)
+{
+	return record_write(command, waits, wait_count, true, command->event ? &command->event->completion : NULL);
+}
+
+/*
+ * Long lists go ahead in markers, each waited for by the next and the last one by the command: what failed in the list
+ * fails the whole chain. A marker's slot is let go of only when the record that names it has been written, so that
+ * no record in between can have it.
+ */
 static cl_int command_write_waiting(const struct command *command)
 {
+	struct ring *ring = command->queue->context->session->ring;
+	struct ring_completion markers[2] = { { .slot = WIRE_NO_SLOT }, { .slot = WIRE_NO_SLOT } };
 	struct wire_wait waits[WIRE_WAIT_MAX];
+	uint32_t count = 0;
 	cl_uint at = 0;
-	uint32_t count = waits_collect(command, &at, waits);
+	cl_int error = CL_SUCCESS;
+	bool well = waits_collect(command, &at, waits, &count);
 
-	while (at < command->wait_count) {
-		cl_int error = record_write(command, WIRE_MARKER, waits, count, false);
+	for (uint32_t i = 0; !error && well && at < command->wait_count; i++) {
+		struct ring_completion *marker = &markers[i % 2];
 
-		if (error)
-			return error;
-		count = waits_collect(command, &at, waits);
+		ring_forget(ring, marker);
+		*marker = (struct ring_completion){ .slot = WIRE_NO_SLOT };
+		error = record_write(command, waits, count, false, marker);
+		count = 0;
+		well = !error && wait_add(ring, marker, waits, &count) && waits_collect(command, &at, waits, &count);
 	}
-	return record_write(command, command->opcode, waits, count, true);
+	if (!error)
+		error = well ? whole_write(command, waits, count) : CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+	for (int i = 0; i < 2; i++)
+		ring_forget(ring, &markers[i]);
+	return error;
 }
 
 static cl_int command_write(const struct command *command)
 {
-	struct _cl_command_queue *queue = command->queue;
-	struct session *session = queue->context->session;
-	cl_int error;
+	cl_int error = command->wait_count ? command_write_waiting(command) : whole_write(command, NULL, 0);
 
-	if (command->wait_count && waits_failed(command->wait_count, command->waits)) {
+	if (error == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) {
 		if (command->event)
-			event_finish_here(command->event, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, false);
-		if (command->staging)
-			memory_release(session->memory, command->staging);
-		return CL_SUCCESS;
+			event_finish_here(command->event, error, false);
+		error = CL_SUCCESS;
 	}
-	error = command->wait_count ? command_write_waiting(command) :
-	        record_write(command, command->opcode, NULL, 0, true);
-	if (command->staging && error)
-		memory_release(session->memory, command->staging);
-	else if (command->staging)
-		memory_release_after(session->memory, command->staging, queue->id,
-				     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
+	/* Also where nothing was written: what came before on the queue may still use it. */
+	if (command->staging)
+		queue_staging_return(command->queue, command->staging);
 	return error;
 }
 
@@ -334,6 +357,7 @@ cl_int command_submit(const struct command *command)
 			error = held_add_locked(session, command);
 		pthread_mutex_unlock(&session->held_lock);
 	}
+	/* Where there is no memory to hold it, its staging stays taken: a command held before it may still be to use it. */
 	return held ? error : command_write(command);
 }
 
@@ -345,7 +369,7 @@ cl_int command_enqueue(struct command *command, cl_command_type type, cl_event *
 		command->event = event_create(command->queue->context, command->queue, type);
 		if (!command->event) {
 			if (command->staging)
-				memory_release(command->queue->context->session->memory, command->staging);
+				queue_staging_return(command->queue, command->staging);
 			return CL_OUT_OF_HOST_MEMORY;
 		}
 	}

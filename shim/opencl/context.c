@@ -86,17 +86,41 @@ cl_context vgpu_clCreateContextFromType(const cl_context_properties *properties,
 	return vgpu_clCreateContext(properties, 1, &device, pfn_notify, user_data, errcode_ret);
 }
 
-void context_release(struct _cl_context *context)
+void end_callbacks_run(struct end_callback *callbacks, void *object)
 {
 	struct end_callback *callback;
 
-	if (!object_release(context))
-		return;
-	while ((callback = context->end_callbacks)) {
-		context->end_callbacks = callback->next;
-		callback->function(context, callback->user_data);
+	while ((callback = callbacks)) {
+		callbacks = callback->next;
+		callback->function(object, callback->user_data);
 		free(callback);
 	}
+}
+
+cl_int end_callback_add(struct _cl_context *context, struct end_callback **list, void (*function)(void *, void *),
+			void *user_data)
+{
+	struct end_callback *callback;
+
+	if (!function)
+		return CL_INVALID_VALUE;
+	callback = calloc(1, sizeof(*callback));
+	if (!callback)
+		return CL_OUT_OF_HOST_MEMORY;
+	callback->function = function;
+	callback->user_data = user_data;
+	pthread_mutex_lock(&context->lock);
+	callback->next = *list;
+	*list = callback;
+	pthread_mutex_unlock(&context->lock);
+	return CL_SUCCESS;
+}
+
+void context_release(struct _cl_context *context)
+{
+	if (!object_release(context))
+		return;
+	end_callbacks_run(context->end_callbacks, context);
 	session_release(context->session);
 	pthread_mutex_destroy(&context->lock);
 	context->object.kind = OBJECT_DEAD;
@@ -104,21 +128,7 @@ void context_release(struct _cl_context *context)
 	free(context);
 }
 
-cl_int vgpu_clRetainContext(cl_context context)
-{
-	if (!object_is(context, OBJECT_CONTEXT))
-		return CL_INVALID_CONTEXT;
-	object_retain(context);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseContext(cl_context context)
-{
-	if (!object_is(context, OBJECT_CONTEXT))
-		return CL_INVALID_CONTEXT;
-	context_release(context);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(Context, cl_context, OBJECT_CONTEXT, CL_INVALID_CONTEXT, context_release)
 
 cl_int vgpu_clGetContextInfo(cl_context context, cl_context_info param_name, size_t param_value_size,
 			     void *param_value, size_t *param_value_size_ret)
@@ -144,22 +154,9 @@ cl_int vgpu_clSetContextDestructorCallback(cl_context context,
 					   void(CL_CALLBACK *pfn_notify)(cl_context context, void *user_data),
 					   void *user_data)
 {
-	struct end_callback *callback;
-
 	if (!object_is(context, OBJECT_CONTEXT))
 		return CL_INVALID_CONTEXT;
-	if (!pfn_notify)
-		return CL_INVALID_VALUE;
-	callback = calloc(1, sizeof(*callback));
-	if (!callback)
-		return CL_OUT_OF_HOST_MEMORY;
-	callback->function = (void (*)(void *, void *))(void *)pfn_notify;
-	callback->user_data = user_data;
-	pthread_mutex_lock(&context->lock);
-	callback->next = context->end_callbacks;
-	context->end_callbacks = callback;
-	pthread_mutex_unlock(&context->lock);
-	return CL_SUCCESS;
+	return end_callback_add(context, &context->end_callbacks, (void (*)(void *, void *))(void *)pfn_notify, user_data);
 }
 
 cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type image_type,

@@ -102,7 +102,7 @@ cl_int transfer_defer(const struct transfer *transfer, bool write, void *host, c
 	*deferred = (struct deferred){ transfer->mem, moved, write, host, *rows };
 	object_retain(transfer->mem);
 	object_retain(moved);
-	error = transfer_marker(transfer, &place);
+	error = transfer_marker(transfer, NULL, &place);
 	command.waits = &moved;
 	if (!error)
 		error = command_enqueue(&command, transfer->type, ret_event);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 
 #define POOL_MAX 1024
@@ -189,6 +190,8 @@ void hooks_run(struct session *session)
 			__atomic_fetch_sub(&session->hook_count, 1, __ATOMIC_RELEASE);
 			pthread_cond_broadcast(&session->hook_ran);
 			pthread_mutex_unlock(&session->hook_lock);
+			if (hook->mem)
+				mem_release(hook->mem);
 			free(hook);
 			event_release(event);
 			pthread_mutex_lock(&session->hook_lock);
@@ -263,21 +266,7 @@ cl_int vgpu_clGetEventInfo(cl_event event, cl_event_info param_name, size_t para
 	}
 }
 
-cl_int vgpu_clRetainEvent(cl_event event)
-{
-	if (!object_is(event, OBJECT_EVENT))
-		return CL_INVALID_EVENT;
-	object_retain(event);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseEvent(cl_event event)
-{
-	if (!object_is(event, OBJECT_EVENT))
-		return CL_INVALID_EVENT;
-	event_release(event);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(Event, cl_event, OBJECT_EVENT, CL_INVALID_EVENT, event_release)
 
 cl_int vgpu_clGetEventProfilingInfo(cl_event event, cl_profiling_info param_name, size_t param_value_size,
 				    void *param_value, size_t *param_value_size_ret)

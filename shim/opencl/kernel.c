@@ -212,21 +212,7 @@ cl_kernel vgpu_clCloneKernel(cl_kernel source_kernel, cl_int *errcode_ret)
 	return kernel;
 }
 
-cl_int vgpu_clRetainKernel(cl_kernel kernel)
-{
-	if (!object_is(kernel, OBJECT_KERNEL))
-		return CL_INVALID_KERNEL;
-	object_retain(kernel);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseKernel(cl_kernel kernel)
-{
-	if (!object_is(kernel, OBJECT_KERNEL))
-		return CL_INVALID_KERNEL;
-	kernel_release(kernel);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(Kernel, cl_kernel, OBJECT_KERNEL, CL_INVALID_KERNEL, kernel_release)
 
 /* ---- arguments ------------------------------------------------------------------------------------ */
 

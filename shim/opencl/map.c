@@ -29,7 +29,7 @@ static cl_int place(const struct transfer *transfer, cl_event *ret_event)
 	if (queue_idle(transfer->queue) && waits_over(transfer->wait_count, transfer->waits) &&
 	    !waits_failed(transfer->wait_count, transfer->waits))
 		return command_done_here(transfer->queue, transfer->type, ret_event);
-	return transfer_marker(transfer, ret_event);
+	return transfer_marker(transfer, NULL, ret_event);
 }
 
 /* Into staging memory of the mapping's own. */
@@ -51,15 +51,19 @@ static cl_int map_staged(const struct transfer *transfer, struct mapping *mappin
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, &event);
 	if (!error && transfer->blocking && !(mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION)) {
 		event_wait(event);
-		error = event->status < 0 ? event->status : CL_SUCCESS;
+		error = event->status < 0 ? event->status : queue_refusal(transfer->queue);
 		if (!error && ret_event)
 			*ret_event = event;
 		else
 			event_release(event);
 	}
-	if (error)
+	if (error) {
 		memory_release(session->memory, &mapping->staging);
-	return error;
+		return error;
+	}
+	mapping->queue = transfer->queue;
+	object_retain(mapping->queue);
+	return CL_SUCCESS;
 }
 
 static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, cl_event *ret_event)
@@ -153,11 +157,9 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 	transfer.offset = mapping->offset;
 	transfer.bytes = mapping->bytes;
 	if (!(mapping->flags & WRITE_FLAGS)) {
-		error = place(&transfer, event);
-		/* A map that is not over yet may still write its staging, and precedes this on some queue. */
-		if (mapping->staging.slab)
-			memory_release_after(mem->context->session->memory, &mapping->staging, queue->id,
-					     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
+		/* A map that is not over yet may still be to write its staging: that goes back in the unmap's turn. */
+		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
+						place(&transfer, event);
 	} else if (mem->host_ptr) {
 		error = transfer_write(&transfer, mapping->pointer, event);
 	} else if (mapping->staging.slab) {
@@ -165,6 +167,8 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 	} else {
 		error = place(&transfer, event);
 	}
+	if (mapping->queue)
+		queue_release(mapping->queue);
 	free(mapping);
 	return error;
 }

@@ -130,7 +130,7 @@ static cl_int marker_enqueue(cl_command_queue queue, cl_command_type type, cl_ui
 	if (!object_is(queue, OBJECT_QUEUE))
 		return CL_INVALID_COMMAND_QUEUE;
 	error = wait_list_check(queue->context, wait_count, waits);
-	return error ? error : transfer_marker(&transfer, event);
+	return error ? error : transfer_marker(&transfer, NULL, event);
 }
 
 cl_int vgpu_clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint num_events_in_wait_list,

@@ -59,6 +59,23 @@ static inline cl_uint object_references(const void *handle)
 	return __atomic_load_n(&((const struct object *)handle)->references, __ATOMIC_RELAXED);
 }
 
+/* clRetain and clRelease of one kind of handle. release_function lets go of one reference. */
+#define OBJECT_REFERENCE_CALLS(name, handle_type, kind, invalid, release_function) \
+	cl_int vgpu_clRetain##name(handle_type handle) \
+	{ \
+		if (!object_is(handle, kind)) \
+			return invalid; \
+		object_retain(handle); \
+		return CL_SUCCESS; \
+	} \
+	cl_int vgpu_clRelease##name(handle_type handle) \
+	{ \
+		if (!object_is(handle, kind)) \
+			return invalid; \
+		release_function(handle); \
+		return CL_SUCCESS; \
+	}
+
 struct _cl_platform_id {
 	struct object object;
 };
@@ -90,6 +107,12 @@ struct end_callback {
 	void *user_data;
 };
 
+/* Both in context.c. Runs them, newest first, and frees them; nobody else may reach the object any more. */
+void end_callbacks_run(struct end_callback *callbacks, void *object);
+/* CL_SUCCESS, CL_INVALID_VALUE without a function, CL_OUT_OF_HOST_MEMORY. */
+cl_int end_callback_add(struct _cl_context *context, struct end_callback **list, void (*function)(void *, void *),
+			void *user_data);
+
 struct _cl_context {
 	struct object object;
 	struct _cl_device_id *device;
@@ -115,7 +138,7 @@ struct _cl_command_queue {
 	uint32_t probe_count;		/* atomic; waits that were predicted long */
 	uint32_t expected_count;	/* atomic; NDRanges among it */
 	uint32_t last_kernel_id;	/* atomic */
-	uint64_t failed_seen;		/* atomic; the last refused record that a finish has told of */
+	uint32_t refused_seen;		/* atomic; what a finish has told of: the engine page's queue_refused then */
 	/* Commands that wait for a user event (command.c), guarded by session->held_lock. */
 	struct command_held *held, **held_end;
 	struct _cl_command_queue *held_next;
@@ -127,6 +150,7 @@ struct mapping {
 	size_t offset, bytes;
 	cl_map_flags flags;
 	struct memory_range staging;	/* slab NULL: none */
+	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
 };
 
 struct _cl_mem {
@@ -205,6 +229,7 @@ struct hook {
 	struct _cl_event *event;	/* held */
 	void (*run)(struct hook *hook, bool ok);
 	void *destination;
+	struct _cl_mem *mem;		/* held, or NULL: whose host_ptr the destination is */
 	size_t bytes;
 	struct memory_range staging;
 	bool claimed;
@@ -269,9 +294,11 @@ void program_release(struct _cl_program *program);
 /* context.c, queue.c */
 void context_release(struct _cl_context *context);
 void queue_release(struct _cl_command_queue *queue);
-/* CL_SUCCESS, or the error of a record without an event that was refused since this was last asked; tells the context's
- * callback as well. Which queue's it was is not known, so each says it once. */
+/* CL_SUCCESS, or the error of a command of the queue's without an event that was refused since this was last asked; tells
+ * the context's callback as well. */
 cl_int queue_refusal(struct _cl_command_queue *queue);
+/* Gives back staging memory that commands written to the queue so far may still use. */
+void queue_staging_return(struct _cl_command_queue *queue, struct memory_range *staging);
 /* Every record and hook of it so far is done. */
 bool queue_idle(struct _cl_command_queue *queue);
 /* How long a wait for it may spin. Predicted from how long waits took, which is longer where both sides slept; so that two

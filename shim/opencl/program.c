@@ -58,21 +58,7 @@ void program_release(struct _cl_program *program)
 	context_release(context);
 }
 
-cl_int vgpu_clRetainProgram(cl_program program)
-{
-	if (!object_is(program, OBJECT_PROGRAM))
-		return CL_INVALID_PROGRAM;
-	object_retain(program);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseProgram(cl_program program)
-{
-	if (!object_is(program, OBJECT_PROGRAM))
-		return CL_INVALID_PROGRAM;
-	program_release(program);
-	return CL_SUCCESS;
-}
+OBJECT_REFERENCE_CALLS(Program, cl_program, OBJECT_PROGRAM, CL_INVALID_PROGRAM, program_release)
 
 static cl_int device_list_check(const struct _cl_context *context, cl_uint count, const cl_device_id *list)
 {

@@ -68,8 +68,6 @@ cl_command_queue vgpu_clCreateCommandQueueWithProperties(cl_context context, cl_
 	queue->property_count = count;
 	queue->properties = properties;
 	queue->context = context;
-	if (!session_lost(context->session))
-		queue->failed_seen = __atomic_load_n(&context->session->ring->engine->failed, __ATOMIC_ACQUIRE);
 	queue->id = session_queue_take(context->session);
 	if (!queue->id) {
 		error = session_lost(context->session) ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
@@ -82,6 +80,8 @@ cl_command_queue vgpu_clCreateCommandQueueWithProperties(cl_context context, cl_
 	}
 	record->queue = queue->id;
 	record->properties = properties;
+	/* Of the id's last owner, whose records are all over. */
+	queue->refused_seen = __atomic_load_n(&context->session->ring->engine->queue_refused[queue->id], __ATOMIC_ACQUIRE);
 	queue->last_sequence = ring_sequence_locked(context->session->ring);
 	ring_commit(context->session->ring);
 	object_init(&queue->object, OBJECT_QUEUE);
@@ -122,6 +122,12 @@ void queue_release(struct _cl_command_queue *queue)
 	free(queue->property_list);
 	free(queue);
 	context_release(context);
+}
+
+void queue_staging_return(struct _cl_command_queue *queue, struct memory_range *staging)
+{
+	memory_release_after(queue->context->session->memory, staging, queue->id,
+			     __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED));
 }
 
 static bool queue_written(struct _cl_command_queue *queue)
@@ -168,24 +174,22 @@ cl_int queue_refusal(struct _cl_command_queue *queue)
 {
 	const struct _cl_context *context = queue->context;
 	const struct ring *ring = context->session->ring;
-	struct {
-		uint64_t sequence;
-		cl_int status;
-	} refusal;
+	cl_int status;
+	uint32_t word;
 	char text[96];
 
 	if (__atomic_load_n(&ring->lost, __ATOMIC_ACQUIRE))
 		return CL_SUCCESS;	/* says more by itself */
-	refusal.sequence = __atomic_load_n(&ring->engine->failed, __ATOMIC_ACQUIRE);
-	if (__atomic_exchange_n(&queue->failed_seen, refusal.sequence, __ATOMIC_RELAXED) == refusal.sequence)
+	word = __atomic_load_n(&ring->engine->queue_refused[queue->id], __ATOMIC_ACQUIRE);
+	if (__atomic_exchange_n(&queue->refused_seen, word, __ATOMIC_RELAXED) == word)
 		return CL_SUCCESS;
-	refusal.status = __atomic_load_n(&ring->engine->failed_status, __ATOMIC_RELAXED);
+	status = WIRE_REFUSED_ERROR(word);
 	if (context->notify) {
-		snprintf(text, sizeof(text), "vGPU: a command without an event was refused with error %d", refusal.status);
-		context->notify(text, &refusal, sizeof(refusal), context->notify_data);
+		snprintf(text, sizeof(text), "vGPU: a command without an event was refused with error %d", status);
+		context->notify(text, &status, sizeof(status), context->notify_data);
 	}
 	/* OpenCL 3.0 §5.13: the errors that a finish can have. */
-	return refusal.status == CL_OUT_OF_HOST_MEMORY ? CL_OUT_OF_HOST_MEMORY : CL_OUT_OF_RESOURCES;
+	return status == CL_OUT_OF_HOST_MEMORY ? CL_OUT_OF_HOST_MEMORY : CL_OUT_OF_RESOURCES;
 }
 
 cl_int queue_drain(struct _cl_command_queue *queue)
@@ -221,22 +225,14 @@ cl_int vgpu_clFinish(cl_command_queue queue)
 	return queue_drain(queue);
 }
 
-cl_int vgpu_clRetainCommandQueue(cl_command_queue queue)
+/* OpenCL 3.0 §5.1: every release is a flush, not the last one only. */
+static void queue_let_go(struct _cl_command_queue *queue)
 {
-	if (!object_is(queue, OBJECT_QUEUE))
-		return CL_INVALID_COMMAND_QUEUE;
-	object_retain(queue);
-	return CL_SUCCESS;
-}
-
-cl_int vgpu_clReleaseCommandQueue(cl_command_queue queue)
-{
-	if (!object_is(queue, OBJECT_QUEUE))
-		return CL_INVALID_COMMAND_QUEUE;
 	ring_flush(queue->context->session->ring);
 	queue_release(queue);
-	return CL_SUCCESS;
 }
+
+OBJECT_REFERENCE_CALLS(CommandQueue, cl_command_queue, OBJECT_QUEUE, CL_INVALID_COMMAND_QUEUE, queue_let_go)
 
 cl_int vgpu_clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info param_name, size_t param_value_size,
 				  void *param_value, size_t *param_value_size_ret)

@@ -188,7 +188,7 @@ cl_int vgpu_clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem src_buffer, c
 			error = CL_MEM_COPY_OVERLAP;
 	}
 	for (size_t i = 0; !error && i < region[1] * region[2]; i++) {
-		bool first = i == 0, last = i == region[1] * region[2] - 1;
+		bool last = i == region[1] * region[2] - 1;
 		struct wire_buffer_copy record = {
 			.source = src_buffer->id,
 			.destination = dst_buffer->id,
@@ -199,8 +199,8 @@ cl_int vgpu_clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem src_buffer, c
 		struct command command = {
 			.queue = queue,
 			.opcode = WIRE_BUFFER_COPY,
-			.wait_count = first ? num_events_in_wait_list : 0,
-			.waits = first ? event_wait_list : NULL,
+			.wait_count = num_events_in_wait_list,	/* each row: none is to be copied if one has failed */
+			.waits = event_wait_list,
 			.body = &record.source,
 			.body_bytes = sizeof(record) - offsetof(struct wire_buffer_copy, source),
 			.mems = { src_buffer, dst_buffer },

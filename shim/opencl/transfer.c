@@ -81,15 +81,15 @@ cl_int transfer_record(const struct transfer *transfer, enum wire_opcode opcode,
 	return command_enqueue(&command, transfer->type, ret_event);
 }
 
-cl_int transfer_marker(const struct transfer *transfer, cl_event *ret_event)
+cl_int transfer_marker(const struct transfer *transfer, struct memory_range *staging, cl_event *ret_event)
 {
 	struct command command = { .queue = transfer->queue, .opcode = WIRE_MARKER, .wait_count = transfer->wait_count,
-				   .waits = transfer->waits };
+				   .waits = transfer->waits, .staging = staging };
 
 	return command_enqueue(&command, transfer->type, ret_event);
 }
 
-/* ---- read ----------------------------------------------------------------------------------------- */
+/* ---- one piece by record ----------------------------------------------------------------------------- */
 
 static void read_hook_run(struct hook *hook, bool ok)
 {
@@ -98,8 +98,7 @@ static void read_hook_run(struct hook *hook, bool ok)
 	memory_release(hook->event->context->session->memory, &hook->staging);
 }
 
-/* One piece by record. *ret_event is always set on success. */
-static cl_int read_staged(const struct transfer *transfer, void *destination, cl_event *ret_event)
+static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_event *ret_event)
 {
 	struct session *session = transfer->queue->context->session;
 	struct hook *hook = calloc(1, sizeof(*hook));
@@ -120,115 +119,27 @@ static cl_int read_staged(const struct transfer *transfer, void *destination, cl
 		return error;
 	}
 	hook->run = read_hook_run;
-	hook->destination = destination;
+	hook->destination = host;
 	hook->bytes = transfer->bytes;
-	*ret_event = hook->event;
-	object_retain(hook->event);
+	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
+		hook->mem = transfer->mem;
+		object_retain(hook->mem);
+	}
+	if (ret_event) {
+		*ret_event = hook->event;
+		object_retain(hook->event);
+	}
 	hook_add(session, hook);
 	return CL_SUCCESS;
 }
 
-/* Piece by piece, each waited for: as much staging as there is suffices. */
-static cl_int read_chunks(const struct transfer *transfer, uint8_t *destination, cl_event *ret_event)
+static bool hook_fills(const struct hook *hook, const uint8_t *host, size_t bytes)
 {
-	struct transfer piece = *transfer;
-	size_t chunk = CHUNK_BYTES, done = 0;
-	cl_int error;
-
-	while (done < transfer->bytes) {
-		cl_event event;
-
-		piece.offset = transfer->offset + done;
-		piece.bytes = transfer->bytes - done < chunk ? transfer->bytes - done : chunk;
-		error = read_staged(&piece, destination + done, &event);
-		if (error == CL_MEM_OBJECT_ALLOCATION_FAILURE && chunk > 4096) {
-			chunk /= 4;
-			continue;
-		}
-		if (error)
-			return error;
-		event_wait(event);
-		error = event->status < 0 ? event->status : CL_SUCCESS;
-		done += piece.bytes;
-		piece.wait_count = 0;
-		if (!error && done == transfer->bytes)
-			error = queue_refusal(transfer->queue);
-		if (!error && done == transfer->bytes && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
-		if (error)
-			return error;
-	}
-	return CL_SUCCESS;
+	return (const uint8_t *)hook->destination < host + bytes && host < (const uint8_t *)hook->destination + hook->bytes;
 }
-
-/* The whole transfer, to be done when the queue has come to it: here and now it would wait for a user event. */
-static cl_int defer(const struct transfer *transfer, bool write, void *host, cl_event *ret_event)
-{
-	const struct rows rows = {
-		.region = { transfer->bytes, 1, 1 },
-		.device = { transfer->offset, transfer->bytes, transfer->bytes, transfer->bytes },
-		.host = { 0, transfer->bytes, transfer->bytes, transfer->bytes },
-	};
-
-	return transfer_defer(transfer, write, host, &rows, ret_event);
-}
-
-static bool would_be_held(const struct transfer *transfer)
-{
-	return command_would_be_held(transfer->queue, transfer->wait_count, transfer->waits);
-}
-
-cl_int transfer_read(const struct transfer *transfer, void *destination, cl_event *ret_event)
-{
-	const uint8_t *source = transfer->mem->ops->address(transfer->mem, transfer->offset);
-	cl_event event;
-	cl_int error;
-
-	if (session_lost(transfer->queue->context->session))
-		return CL_DEVICE_NOT_AVAILABLE;
-	if (source && !settled(transfer)) {
-		if (!transfer->blocking) {
-			error = read_staged(transfer, destination, &event);
-			if (error == CL_SUCCESS && ret_event)
-				*ret_event = event;
-			else if (error == CL_SUCCESS)
-				event_release(event);
-			if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
-				return error;
-			if (would_be_held(transfer))
-				return defer(transfer, false, destination, ret_event);
-		}
-		error = transfer_settle(transfer);	/* blocking, or no room for staging */
-		if (error)
-			return error;
-	}
-	if (source) {
-		error = transfer->blocking ? queue_refusal(transfer->queue) : CL_SUCCESS;
-		if (error)
-			return error;
-		memcpy(destination, source, transfer->bytes);
-		return command_done_here(transfer->queue, transfer->type, ret_event);
-	}
-	if (!transfer->blocking) {
-		error = read_staged(transfer, destination, &event);
-		if (error == CL_SUCCESS && ret_event)
-			*ret_event = event;
-		else if (error == CL_SUCCESS)
-			event_release(event);
-		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
-			return error;
-		if (would_be_held(transfer))
-			return defer(transfer, false, destination, ret_event);
-	}
-	return read_chunks(transfer, destination, ret_event);
-}
-
-/* ---- write ---------------------------------------------------------------------------------------- */
 
 /* A read that is held back is to fill it first. */
-static bool held_read_fills(struct session *session, const void *source, size_t bytes)
+static bool held_read_fills(struct session *session, const uint8_t *host, size_t bytes)
 {
 	bool found = false;
 
@@ -236,15 +147,13 @@ static bool held_read_fills(struct session *session, const void *source, size_t 
 		return false;
 	pthread_mutex_lock(&session->hook_lock);
 	for (struct hook *hook = session->hooks; hook && !found; hook = hook->next)
-		found = (const uint8_t *)hook->destination < (const uint8_t *)source + bytes &&
-			(const uint8_t *)source < (const uint8_t *)hook->destination + hook->bytes &&
-			!__atomic_load_n(&hook->event->written, __ATOMIC_ACQUIRE);
+		found = hook_fills(hook, host, bytes) && !__atomic_load_n(&hook->event->written, __ATOMIC_ACQUIRE);
 	pthread_mutex_unlock(&session->hook_lock);
 	return found;
 }
 
 /* A read under way may still be to fill what is to be written: in queue order it comes first. */
-static void await_reads_into(struct session *session, const void *source, size_t bytes)
+static void await_reads_into(struct session *session, const uint8_t *host, size_t bytes)
 {
 	struct _cl_event *event;
 
@@ -252,8 +161,7 @@ static void await_reads_into(struct session *session, const void *source, size_t
 		event = NULL;
 		pthread_mutex_lock(&session->hook_lock);
 		for (struct hook *hook = session->hooks; hook && !event; hook = hook->next)
-			if ((const uint8_t *)hook->destination < (const uint8_t *)source + bytes &&
-			    (const uint8_t *)source < (const uint8_t *)hook->destination + hook->bytes)
+			if (hook_fills(hook, host, bytes))
 				event = hook->event;
 		if (event)
 			object_retain(event);
@@ -265,7 +173,7 @@ static void await_reads_into(struct session *session, const void *source, size_t
 	}
 }
 
-static cl_int write_staged(const struct transfer *transfer, const void *source, cl_event *ret_event)
+static cl_int write_staged(const struct transfer *transfer, uint8_t *host, cl_event *ret_event)
 {
 	struct session *session = transfer->queue->context->session;
 	struct memory_range staging;
@@ -273,81 +181,143 @@ static cl_int write_staged(const struct transfer *transfer, const void *source, 
 
 	if (r < 0)
 		return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
-	await_reads_into(session, source, transfer->bytes);
-	memcpy(staging.address, source, transfer->bytes);
+	await_reads_into(session, host, transfer->bytes);
+	memcpy(staging.address, host, transfer->bytes);
 	return transfer_record(transfer, WIRE_BUFFER_WRITE, &staging, true, ret_event);
 }
 
-static cl_int write_chunks(const struct transfer *transfer, const uint8_t *source, cl_event *ret_event)
+/* ---- a transfer, in either direction ------------------------------------------------------------------ */
+
+struct direction {
+	bool write;
+	cl_mem_flags forbidden;		/* to the host, by the buffer's flags */
+	/* All of it by one record: CL_MEM_OBJECT_ALLOCATION_FAILURE where there is no staging for that. ret_event may be NULL. */
+	cl_int (*staged)(const struct transfer *transfer, uint8_t *host, cl_event *ret_event);
+};
+static const struct direction reading = { false, CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS, read_staged };
+static const struct direction writing = { true, CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS, write_staged };
+
+/* Waits for the piece and lets go of it. The error so far, else its own. */
+static cl_int piece_end(cl_event event, cl_int error)
+{
+	event_wait(event);
+	if (!error && event->status < 0)
+		error = event->status;
+	event_release(event);
+	return error;
+}
+
+/*
+ * Piece by piece, one under way while the next is staged: as much staging as there is suffices. Each has the waits, so
+ * what fails the first fails them all. The last one's event is the whole's.
+ */
+static cl_int transfer_pieces(const struct transfer *transfer, const struct direction *direction, uint8_t *host,
+			      cl_event *ret_event)
 {
 	struct transfer piece = *transfer;
 	size_t chunk = CHUNK_BYTES, done = 0;
+	cl_event last = NULL;
+	cl_int error = CL_SUCCESS;
 
-	while (done < transfer->bytes) {
-		cl_event event;
-		cl_int error;
+	while (!error && done < transfer->bytes) {
+		cl_event before = last, event = NULL;
 
 		piece.offset = transfer->offset + done;
 		piece.bytes = transfer->bytes - done < chunk ? transfer->bytes - done : chunk;
-		error = write_staged(&piece, source + done, &event);
-		if (error == CL_MEM_OBJECT_ALLOCATION_FAILURE && chunk > 4096) {
-			chunk /= 4;
-			continue;
+		error = direction->staged(&piece, host + done, &event);
+		if (!error)
+			done += piece.bytes;
+		if (error == CL_MEM_OBJECT_ALLOCATION_FAILURE && (before || chunk > 4096)) {
+			chunk = before ? chunk : chunk / 4;	/* the one under way gives its own back first */
+			error = CL_SUCCESS;
 		}
-		if (error)
-			return error;
-		done += piece.bytes;
-		piece.wait_count = 0;
-		if (done == transfer->bytes || chunk < CHUNK_BYTES)
-			event_wait(event);
-		error = event_done(event) && event->status < 0 ? event->status : CL_SUCCESS;
-		if (!error && done == transfer->bytes && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
-		if (error)
-			return error;
+		last = event;
+		if (before)
+			error = piece_end(before, error);
 	}
-	return CL_SUCCESS;
+	if (last && !error) {
+		event_wait(last);
+		error = last->status < 0 ? last->status : transfer->blocking ? queue_refusal(transfer->queue) : CL_SUCCESS;
+	}
+	if (last && !error && ret_event)
+		*ret_event = last;
+	else if (last)
+		error = piece_end(last, error);
+	return error;
+}
+
+/* The whole transfer, to be done when the queue has come to it: here and now it would wait for a user event. */
+static cl_int defer(const struct transfer *transfer, bool write, uint8_t *host, cl_event *ret_event)
+{
+	const struct rows rows = {
+		.region = { transfer->bytes, 1, 1 },
+		.device = { transfer->offset, transfer->bytes, transfer->bytes, transfer->bytes },
+		.host = { 0, transfer->bytes, transfer->bytes, transfer->bytes },
+	};
+
+	return transfer_defer(transfer, write, host, &rows, ret_event);
+}
+
+static cl_int transfer_do(const struct transfer *transfer, const struct direction *direction, uint8_t *host,
+			  cl_event *ret_event)
+{
+	struct session *session = transfer->queue->context->session;
+	uint8_t *device = transfer->mem->ops->address(transfer->mem, transfer->offset);
+	bool at_once = device && settled(transfer);
+	cl_int error = CL_SUCCESS;
+
+	if (session_lost(session))
+		return CL_DEVICE_NOT_AVAILABLE;
+	if (direction->write && !transfer->blocking && held_read_fills(session, host, transfer->bytes))
+		return defer(transfer, true, host, ret_event);
+	if (!transfer->blocking && !at_once) {
+		error = direction->staged(transfer, host, ret_event);
+		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
+			return error;
+		if (command_would_be_held(transfer->queue, transfer->wait_count, transfer->waits))
+			return defer(transfer, direction->write, host, ret_event);
+	}
+	if (!device)
+		return transfer_pieces(transfer, direction, host, ret_event);
+	/* Blocking, or there was no room for staging. */
+	if (!at_once)
+		error = transfer_settle(transfer);
+	else if (transfer->blocking)
+		error = queue_refusal(transfer->queue);
+	if (error)
+		return error;
+	memcpy(direction->write ? device : host, direction->write ? host : device, transfer->bytes);
+	return command_done_here(transfer->queue, transfer->type, ret_event);
+}
+
+cl_int transfer_read(const struct transfer *transfer, void *destination, cl_event *ret_event)
+{
+	return transfer_do(transfer, &reading, destination, ret_event);
 }
 
 cl_int transfer_write(const struct transfer *transfer, const void *source, cl_event *ret_event)
 {
-	uint8_t *destination = transfer->mem->ops->address(transfer->mem, transfer->offset);
-	void *host = (void *)(uintptr_t)source;
-	cl_int error;
-
-	if (session_lost(transfer->queue->context->session))
-		return CL_DEVICE_NOT_AVAILABLE;
-	if (!transfer->blocking && held_read_fills(transfer->queue->context->session, source, transfer->bytes))
-		return defer(transfer, true, host, ret_event);
-	if (destination && !settled(transfer)) {
-		if (!transfer->blocking) {
-			error = write_staged(transfer, source, ret_event);
-			if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
-				return error;
-			if (would_be_held(transfer))
-				return defer(transfer, true, host, ret_event);
-		}
-		error = transfer_settle(transfer);
-		if (error)
-			return error;
-	}
-	if (destination) {
-		memcpy(destination, source, transfer->bytes);
-		return command_done_here(transfer->queue, transfer->type, ret_event);
-	}
-	if (!transfer->blocking) {
-		error = write_staged(transfer, source, ret_event);
-		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)
-			return error;
-		if (would_be_held(transfer))
-			return defer(transfer, true, host, ret_event);
-	}
-	return write_chunks(transfer, source, ret_event);
+	return transfer_do(transfer, &writing, (void *)(uintptr_t)source, ret_event);	/* only read from */
 }
 
 /* ---- the API ------------------------------------------------------------------------------------- */
+
+static cl_int transfer_enqueue(const struct transfer *transfer, const struct direction *direction, void *host,
+			       cl_event *event)
+{
+	cl_int error = transfer_check(transfer->queue, transfer->mem, transfer->offset, transfer->bytes,
+				      transfer->wait_count, transfer->waits);
+
+	if (error)
+		return error;
+	if (!host)
+		return CL_INVALID_VALUE;
+	if (transfer->mem->flags & direction->forbidden)
+		return CL_INVALID_OPERATION;
+	if (transfer->blocking && waits_failed(transfer->wait_count, transfer->waits))
+		return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+	return transfer_do(transfer, direction, host, event);
+}
 
 cl_int vgpu_clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking_read, size_t offset, size_t cb,
 				void *ptr, cl_uint num_events_in_wait_list, const cl_event *event_wait_list,
@@ -355,17 +325,8 @@ cl_int vgpu_clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool b
 {
 	const struct transfer transfer = { queue, buffer, offset, cb, blocking_read, num_events_in_wait_list,
 					   event_wait_list, CL_COMMAND_READ_BUFFER };
-	cl_int error = transfer_check(queue, buffer, offset, cb, num_events_in_wait_list, event_wait_list);
 
-	if (error)
-		return error;
-	if (!ptr)
-		return CL_INVALID_VALUE;
-	if (buffer->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))
-		return CL_INVALID_OPERATION;
-	if (blocking_read && waits_failed(num_events_in_wait_list, event_wait_list))
-		return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
-	return transfer_read(&transfer, ptr, event);
+	return transfer_enqueue(&transfer, &reading, ptr, event);
 }
 
 cl_int vgpu_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking_write, size_t offset,
@@ -374,17 +335,8 @@ cl_int vgpu_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool 
 {
 	const struct transfer transfer = { queue, buffer, offset, cb, blocking_write, num_events_in_wait_list,
 					   event_wait_list, CL_COMMAND_WRITE_BUFFER };
-	cl_int error = transfer_check(queue, buffer, offset, cb, num_events_in_wait_list, event_wait_list);
 
-	if (error)
-		return error;
-	if (!ptr)
-		return CL_INVALID_VALUE;
-	if (buffer->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))
-		return CL_INVALID_OPERATION;
-	if (blocking_write && waits_failed(num_events_in_wait_list, event_wait_list))
-		return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
-	return transfer_write(&transfer, ptr, event);
+	return transfer_enqueue(&transfer, &writing, (void *)(uintptr_t)ptr, event);
 }
 
 cl_int vgpu_clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_size,
@@ -466,5 +418,5 @@ cl_int vgpu_clEnqueueMigrateMemObjects(cl_command_queue queue, cl_uint num_mem_o
 	}
 	error = wait_list_check(queue->context, num_events_in_wait_list, event_wait_list);
 	/* One device: everything is where it should be. */
-	return error ? error : transfer_marker(&transfer, event);
+	return error ? error : transfer_marker(&transfer, NULL, event);
 }

@@ -166,9 +166,16 @@ struct wire_engine_page {
 	uint32_t reserved0;
 	uint64_t reserved1;
 	uint64_t queue_done[WIRE_QUEUE_COUNT];	/* by queue id: sequence of the last record completed, in order */
-	uint8_t reserved2[4096 - 64 - 8 * WIRE_QUEUE_COUNT];
+	/* By queue id: what came of its records without a slot. 0: none was refused; else minus the OpenCL error code of the
+	 * last refused one in the low 16 bits, in the high ones how many there were, modulo 65536: WIRE_REFUSED. Stored before
+	 * the record's queue_done. One that failed with its wait list is not counted: its list told. */
+	uint32_t queue_refused[WIRE_QUEUE_COUNT];
+	uint8_t reserved2[4096 - 64 - 12 * WIRE_QUEUE_COUNT];
 };
 static_assert(sizeof(struct wire_engine_page) == 4096, "guest ABI");
+
+#define WIRE_REFUSED(count, error) ((uint32_t)(count) << 16 | ((uint32_t) - (error) & 0xffffu))
+#define WIRE_REFUSED_ERROR(word) (-(int32_t)((word) & 0xffffu))
 
 enum wire_lost {
 	WIRE_LOST_NONE = 0,

@@ -175,6 +175,12 @@ static void command_lines_of_both_verbs(void **state)
 	assert_int_equal(compare_options_parse(3, (char **)too_many_launches, &options, reason, sizeof(reason)),
 		-EINVAL);
 	assert_non_null(strstr(reason, "from 1 to 32"));
+	/* In the words of vgpu-bench: both are read by one walk. */
+	const char *const unknown[] = { "side", "--speed", "3" }, *const valueless[] = { "compare", "--out" };
+	assert_int_equal(side_options_parse(3, (char **)unknown, &side, reason, sizeof(reason)), -EINVAL);
+	assert_string_equal(reason, "there is no option '--speed', or it takes no value; see --help");
+	assert_int_equal(compare_options_parse(2, (char **)valueless, &options, reason, sizeof(reason)), -EINVAL);
+	assert_string_equal(reason, "--out needs a value; see --help");
 }
 
 static void aims_are_compared(void **state)

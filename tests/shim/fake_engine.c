@@ -480,18 +480,33 @@ static int32_t transfer(struct fake *fake, const struct wire_buffer_transfer *re
 	return CL_SUCCESS;
 }
 
-static void waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
+/* Every earlier record is over here. CL_SUCCESS, or what a record answers that waits for a failed one. */
+static int32_t waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
 {
 	const struct wire_wait *waits = (const void *)((const uint8_t *)record + fixed_bytes);
+	int32_t status = CL_SUCCESS;
 
-	(void)fake;
 	if (record->wait_count > WIRE_WAIT_MAX || fixed_bytes + record->wait_count * sizeof(*waits) > record->h.bytes) {
 		violation("a wait list that is too long", record->wait_count);
-		return;
+		return CL_INVALID_EVENT_WAIT_LIST;
 	}
-	for (uint32_t i = 0; i < record->wait_count; i++)
+	for (uint32_t i = 0; i < record->wait_count; i++) {
+		const struct wire_slot *slot = slot_at(fake, waits[i].slot % WIRE_SLOT_COUNT);
+
 		if (waits[i].sequence >= record->h.sequence || waits[i].sequence == 0 || waits[i].slot >= WIRE_SLOT_COUNT)
 			violation("a wait for no earlier record", waits[i].sequence);
+		else if (slot->sequence == waits[i].sequence && slot->status < 0)
+			status = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+	}
+	return status;
+}
+
+static void refusal_tell(struct fake *fake, uint32_t queue, int32_t status)
+{
+	uint32_t *word = &engine_page(fake)->queue_refused[queue];
+
+	if (status < 0 && status != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)
+		__atomic_store_n(word, WIRE_REFUSED((*word >> 16) + 1, status), __ATOMIC_RELEASE);
 }
 
 /* Does one record. False: the engine dies of it. */
@@ -524,11 +539,11 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	if (slot != WIRE_NO_SLOT && (slot >= WIRE_SLOT_COUNT || fake->slot_parting[slot]))
 		violation("a slot that is taken or not there", slot);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode]) {
-		waits_check(fake, q, queued[header->opcode]);
+		status = waits_check(fake, q, queued[header->opcode]);
 		if (q->queue >= WIRE_QUEUE_COUNT || !fake->queues[q->queue])
 			violation("no such queue", q->queue);
 	}
-	switch (header->opcode) {
+	switch (status < 0 ? WIRE_MARKER : header->opcode) {	/* one that is not to run does nothing */
 	case WIRE_QUEUE_CREATE:
 		if (fake->queues[id % WIRE_QUEUE_COUNT])
 			violation("a queue id in use", id);
@@ -592,6 +607,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		return false;
 	if (answered)
 		answer(fake, slot, header->sequence, status, value, start_ns);
+	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode] && slot == WIRE_NO_SLOT)
+		refusal_tell(fake, q->queue % WIRE_QUEUE_COUNT, status);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode])
 		__atomic_store_n(&engine_page(fake)->queue_done[q->queue % WIRE_QUEUE_COUNT], header->sequence, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine_page(fake)->processed, header->sequence, __ATOMIC_RELEASE);

@@ -467,13 +467,16 @@ cl_event complete_event_of(struct complete *complete, const struct wire_wait *wa
 	pthread_mutex_lock(&complete->lock);
 	const struct complete_slot *s = &complete->slots[wait->slot];
 	if (s->sequence == wait->sequence) {
-		if (s->status < 0)
+		if (s->status < 0) {
 			*ret_failed = true;
-		else if (!s->done && s->queue != queue)
-			other = s->queue;
-		if (other && s->event) {
-			event = s->event;
-			clRetainEvent(event);
+		} else if (!s->done) {
+			/* Of the same queue the order is there anyway; the event is for the driver to fail what waits for a failure. */
+			if (s->queue != queue)
+				other = s->queue;
+			if (s->event) {
+				event = s->event;
+				clRetainEvent(event);
+			}
 		}
 	}
 	pthread_mutex_unlock(&complete->lock);

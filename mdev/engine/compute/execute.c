@@ -396,6 +396,16 @@ static int enqueue(struct executor *x, const struct parsed *p, struct complete_q
 	return error;
 }
 
+/* Tells the queue of a refused record that has no slot for it. Before the record is counted, so that whoever waits for
+ * the queue sees it (release; pairs with the acquire of queue_done, and of this word itself). */
+static void refusal_tell(struct executor *x, uint32_t queue, const struct parsed *p, int error)
+{
+	if (!error || p->slot != WIRE_NO_SLOT || error == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)
+		return;
+	__atomic_store_n(&x->complete->engine_page->queue_refused[queue], WIRE_REFUSED(++x->refused[queue], error),
+			 __ATOMIC_RELEASE);
+}
+
 static void execute_queued(struct executor *x, const struct parsed *p, int error, uint64_t taken_ns)
 {
 	struct complete_queue *queue = x->objects->queues[p->queue];
@@ -403,7 +413,9 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	bool pinned = false;
 
 	if (!queue) {
-		complete_answer(x->complete, p->sequence, p->slot, error ? error : CL_INVALID_COMMAND_QUEUE, 0);
+		error = error ? error : CL_INVALID_COMMAND_QUEUE;
+		refusal_tell(x, p->queue, p, error);
+		complete_answer(x->complete, p->sequence, p->slot, error, 0);
 		complete_count(x->complete, p->queue, p->sequence);
 		return;
 	}
@@ -415,6 +427,7 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 		pending.after = NULL;
 		pending.after_count = 0;
 	}
+	refusal_tell(x, p->queue, p, error);
 	pending.status = error;
 	pending.taken_ns = queue->profiling ? taken_ns : 0;
 	complete_push(queue, &pending);
@@ -461,6 +474,8 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			answers_later = !error;
 		}
 	}
+	if (p->opcode == WIRE_QUEUE_CREATE && p->queue_create.queue)
+		refusal_tell(x, p->queue_create.queue, p, error);
 	if (!answers_later)
 		complete_answer(x->complete, p->sequence, p->slot, error, value);
 	if (error && p->opcode == WIRE_QUEUE_CREATE && p->queue_create.queue && !x->objects->queues[p->queue_create.queue])

@@ -3,7 +3,7 @@
  * Acts on one parsed record: an object record on the tables, a queue record on the host's device.
  *
  * Ring thread only. Whatever happens is answered: in the record's slot, in queue_done of its queue, or
- * in the engine page's `failed`.
+ * in the engine page's `failed` and, for a queue's records, `queue_refused`.
  */
 #ifndef VGPU_MDEV_ENGINE_COMPUTE_EXECUTE_H
 #define VGPU_MDEV_ENGINE_COMPUTE_EXECUTE_H
@@ -18,6 +18,7 @@ struct executor {
 	struct blobs *blobs;
 	struct objects *objects;
 	struct lease_status *status;
+	uint16_t refused[WIRE_QUEUE_COUNT];	/* records without a slot; what the page says is the guest's to change */
 	/* For buffers without a backing: asks for a total of device memory; false if it is not granted. */
 	bool (*charge)(void *data, uint64_t total_bytes);
 	void *data;

@@ -411,6 +411,23 @@ static void every_queue_is_counted(void **state)
 	assert_true(counted(&h, 9, refused));
 	assert_int_equal(h.engine_page->failed, refused);
 	assert_int_equal(h.engine_page->failed_status, CL_INVALID_COMMAND_QUEUE);
+	/* The refused creation, then what needed it: each queue has its own word for that. */
+	assert_int_equal(h.engine_page->queue_refused[9], WIRE_REFUSED(2, CL_INVALID_COMMAND_QUEUE));
+	assert_int_equal(h.engine_page->queue_refused[HARNESS_QUEUE], 0);
+	struct {
+		struct wire_buffer_copy copy;
+		struct wire_wait wait;
+	} copy = {.copy = {.q = {.slot = harness_slot(&h), .queue = HARNESS_QUEUE}, .source = 99, .destination = 1, .bytes = 4}};
+	copy.wait = (struct wire_wait){.slot = copy.copy.q.slot};
+	copy.wait.sequence = harness_put(&h, WIRE_BUFFER_COPY, &copy, sizeof(copy.copy));
+	copy.copy.q.slot = WIRE_NO_SLOT;
+	copy.copy.q.wait_count = 1;	/* fails with its list, which told */
+	assert_true(counted(&h, HARNESS_QUEUE, harness_put(&h, WIRE_BUFFER_COPY, &copy, sizeof(copy))));
+	assert_int_equal(h.engine_page->queue_refused[HARNESS_QUEUE], 0);
+	copy.copy.q.wait_count = 0;
+	assert_true(counted(&h, HARNESS_QUEUE, harness_put(&h, WIRE_BUFFER_COPY, &copy, sizeof(copy.copy))));
+	assert_int_equal(h.engine_page->queue_refused[HARNESS_QUEUE], WIRE_REFUSED(1, CL_INVALID_MEM_OBJECT));
+	assert_int_equal(h.engine_page->queue_refused[9], WIRE_REFUSED(2, CL_INVALID_COMMAND_QUEUE));
 
 	assert_int_equal(harness_queue(&h, 2, 0), 0);
 	put_slow(&l, 2, WIRE_NO_SLOT, rounds);

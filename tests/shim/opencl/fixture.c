@@ -2,6 +2,7 @@
 #include "tests/shim/opencl/fixture.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -190,6 +190,57 @@ static void a_list_longer_than_the_wires_is_folded(void **state)
 	world_end(&world);
 }
 
+/* What waits for a failed command fails and does nothing, also where nobody knows yet when it is enqueued. */
+static void a_failed_command_fails_what_waits_for_it(void **state)
+{
+	enum { COUNT = 600 };
+	const cl_int error_in_list = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+	cl_event failed, events[COUNT], same, other, folded, chained;
+	int data = 1, seven = 7, got = 0;
+	cl_command_queue queue;
+	struct world world;
+	cl_int error;
+	cl_mem mem;
+
+	(void)state;
+	world_make(&world);
+	queue = clCreateCommandQueue(world.context, device, 0, &error);
+	assert_cl(error);
+	mem = world_buffer(&world, 4, &data);
+	assert_cl(clFinish(world.queue));
+	SET(fail_kernels, 1);
+	SET(hold, 1);
+	assert_cl(world_scale(&world, mem, 1, 1, &failed));
+	assert_cl(clEnqueueFillBuffer(world.queue, mem, &seven, 4, 0, 4, 1, &failed, &same));
+	assert_cl(clEnqueueFillBuffer(queue, mem, &seven, 4, 0, 4, 1, &failed, &other));
+	events[0] = failed;
+	for (int i = 1; i < COUNT; i++)
+		assert_cl(clEnqueueMarkerWithWaitList(world.queue, 0, NULL, &events[i]));
+	assert_cl(clEnqueueFillBuffer(world.queue, mem, &seven, 4, 0, 4, COUNT, events, &folded));
+	assert_cl(clEnqueueMarkerWithWaitList(queue, 1, &folded, &chained));
+	assert_cl(clFlush(world.queue));
+	SET(hold, 0);
+	assert_int_equal(clWaitForEvents(1, &chained), error_in_list);
+	assert_int_equal(status_of(failed), CL_OUT_OF_RESOURCES);
+	assert_int_equal(status_of(same), error_in_list);
+	assert_int_equal(status_of(other), error_in_list);
+	assert_int_equal(status_of(folded), error_in_list);
+	assert_int_equal(status_of(chained), error_in_list);
+	assert_int_equal(status_of(events[1]), CL_COMPLETE);	/* it only comes after a failed one */
+	assert_int_equal(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &got, 1, &failed, NULL), error_in_list);
+	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &got, 0, NULL, NULL));
+	assert_int_equal(got, 1);
+	for (int i = 0; i < COUNT; i++)
+		clReleaseEvent(events[i]);
+	clReleaseEvent(same);
+	clReleaseEvent(other);
+	clReleaseEvent(folded);
+	clReleaseEvent(chained);
+	clReleaseCommandQueue(queue);
+	clReleaseMemObject(mem);
+	world_end(&world);
+}
+
 static void what_waits_for_a_user_event_is_held_until_it_is_set(void **state)
 {
 	struct noted noted = NOTED;
@@ -243,35 +294,75 @@ static void CL_CALLBACK context_note(const char *text, const void *private_info,
 
 static void a_refused_command_without_an_event_is_told(void **state)
 {
-	cl_command_queue queue;
+	cl_command_queue other, watched;
 	struct world world;
 	int one = 1, told = 0;
+	const size_t single = 1;
 	cl_context context;
+	cl_program program;
+	const char *source = "kernel scale";
+	cl_kernel kernel;
+	cl_event failed;
 	cl_int error;
-	cl_mem mem;
+	cl_mem mem, theirs;
 
 	(void)state;
 	world_make(&world);
+	other = clCreateCommandQueueWithProperties(world.context, device, NULL, &error);
+	assert_cl(error);
 	context = clCreateContext(NULL, 1, &device, context_note, &told, &error);
 	assert_cl(error);
-	queue = clCreateCommandQueueWithProperties(context, device, NULL, &error);
+	watched = clCreateCommandQueueWithProperties(context, device, NULL, &error);
 	assert_cl(error);
 	mem = world_buffer(&world, 4, &one);
 	assert_cl(clFinish(world.queue));
 	SET(fail_kernels, 1);
+	/* Told once, by the queue it was enqueued on; one on each is told by each. */
 	assert_cl(world_scale(&world, mem, 1, 1, NULL));
+	assert_cl(clEnqueueNDRangeKernel(other, world.scale, 1, NULL, &single, NULL, 0, NULL, NULL));
 	assert_int_equal(clFinish(world.queue), CL_OUT_OF_RESOURCES);
 	assert_cl(clFinish(world.queue));
-	assert_int_equal(clFinish(queue), CL_OUT_OF_RESOURCES);	/* nobody knows whose it was */
+	assert_cl(clFinish(watched));
+	assert_int_equal(clFinish(other), CL_OUT_OF_RESOURCES);
+	assert_cl(clFinish(other));
+	assert_int_equal(told, 0);
+	/* With an event, the event tells; what waits for it without one of its own has nothing to add. */
+	assert_cl(world_scale(&world, mem, 1, 1, &failed));
+	assert_cl(clEnqueueNDRangeKernel(world.queue, world.scale, 1, NULL, &single, NULL, 1, &failed, NULL));
+	assert_cl(clFinish(world.queue));
+	assert_int_equal(status_of(failed), CL_OUT_OF_RESOURCES);
+	clReleaseEvent(failed);
+	/* A blocking transfer tells as well, in either direction. */
+	for (int write = 0; write < 2; write++) {
+		assert_cl(world_scale(&world, mem, 1, 1, NULL));
+		assert_cl(clFlush(world.queue));
+		usleep(20000);
+		assert_cl(clEnqueueReadBuffer(other, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+		assert_int_equal(write ? clEnqueueWriteBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL) :
+				 clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL),
+				 CL_OUT_OF_RESOURCES);
+		assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
+	}
+	/* The context's callback hears of its own queues only. */
+	program = clCreateProgramWithSource(context, 1, &source, NULL, &error);
+	assert_cl(error);
+	assert_cl(clBuildProgram(program, 0, NULL, NULL, NULL, NULL));
+	kernel = clCreateKernel(program, "scale", &error);
+	assert_cl(error);
+	theirs = clCreateBuffer(context, 0, 4, NULL, &error);
+	assert_cl(error);
+	assert_cl(clSetKernelArg(kernel, 0, sizeof(theirs), &theirs));
+	assert_cl(clSetKernelArg(kernel, 1, sizeof(one), &one));
+	assert_cl(clEnqueueNDRangeKernel(watched, kernel, 1, NULL, &single, NULL, 0, NULL, NULL));
+	assert_int_equal(clFinish(watched), CL_OUT_OF_RESOURCES);
 	assert_int_equal(told, 1);
-	assert_cl(world_scale(&world, mem, 1, 1, NULL));
-	assert_cl(clFlush(world.queue));
-	usleep(20000);
-	assert_int_equal(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL), CL_OUT_OF_RESOURCES);
 	SET(fail_kernels, 0);
-	assert_cl(clEnqueueReadBuffer(world.queue, mem, CL_TRUE, 0, 4, &one, 0, NULL, NULL));
-	clReleaseCommandQueue(queue);
+	clReleaseKernel(kernel);
+	clReleaseProgram(program);
+	clReleaseMemObject(theirs);
+	clReleaseCommandQueue(watched);
 	clReleaseContext(context);
+	clReleaseCommandQueue(other);
 	clReleaseMemObject(mem);
 	world_end(&world);
 }
@@ -505,6 +596,7 @@ int main(void)
 		TEST(times_of_what_is_done_here_fit_the_devices),
 		TEST(events_of_two_queues_are_waited_for),
 		TEST(a_list_longer_than_the_wires_is_folded),
+		TEST(a_failed_command_fails_what_waits_for_it),
 		TEST(what_waits_for_a_user_event_is_held_until_it_is_set),
 		TEST(a_user_event_that_fails_fails_what_waits),
 		TEST(a_refused_command_without_an_event_is_told),
