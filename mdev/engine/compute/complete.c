@@ -70,6 +70,11 @@ bool complete_is_synchronous(const struct complete *complete)
 	return complete_strategy_is_synchronous(complete->strategy);
 }
 
+bool complete_wants_every_event(const struct complete *complete)
+{
+	return complete->strategy->every_event;
+}
+
 /* ---- publication -------------------------------------------------------------------------------- */
 
 static void slot_store(struct complete *complete, uint32_t slot, const struct wire_slot *value)

@@ -7,6 +7,7 @@
  * hand. How the end of a batch is learned of is a strategy, chosen by what the device can do:
  *
  *   synchronous  the device runs commands on the enqueuing thread (PoCL's basic driver): finish, publish
+ *   callback     the last event's callback publishes, from the worker that ended it
  *   native       a native kernel at the end of the batch publishes from the driver's own worker
  *   waiter       one thread per queue waits for the batch's last event, then publishes
  *
@@ -60,6 +61,8 @@ struct complete_queue {
 	uint64_t pushed_sequence;
 	uint32_t head, tail;		/* of fifo, free-running; under the lock */
 	struct complete_pending *fifo;
+	/* strategy callback */
+	uint32_t callbacks;		/* not yet over; under the lock */
 	/* strategy waiter */
 	pthread_t waiter;
 	bool waiter_runs;
@@ -113,6 +116,8 @@ int complete_init(struct complete *complete, const struct device *device, struct
 void complete_finish(struct complete *complete);
 const char *complete_strategy_name(const struct complete *complete);
 bool complete_is_synchronous(const struct complete *complete);
+/* Whether complete_push wants an event with every record, not only with those that have a slot. */
+bool complete_wants_every_event(const struct complete *complete);
 
 /* 0, or an OpenCL error. Stores the queue's first counter. */
 int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,

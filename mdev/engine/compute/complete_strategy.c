@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "mdev/engine/compute/complete_strategy.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define TRIAL_TURNS 10000u
+static const struct timespec trial_turn = {.tv_nsec = 100000};	/* of TRIAL_TURNS at most */
 
 /* ---- synchronous ------------------------------------------------------------------------------ */
 
@@ -34,6 +39,79 @@ static void native_batch_end(struct complete_queue *queue)
 	if (clEnqueueNativeKernel(queue->cl, native_publish, &args, sizeof(args), 0, NULL, NULL, 0, NULL, NULL) ||
 	    clFlush(queue->cl))
 		synchronous_batch_end(queue);
+}
+
+/* ---- callback --------------------------------------------------------------------------------- */
+
+/* One command less than `native`, which a worker has to be found for; on PoCL as quick as the driver's own clFinish. */
+struct callback_args {
+	struct complete_queue *queue;
+	uint64_t sequence;
+};
+
+/* On the driver's worker, or on ours if the event was over by then. The event's command may be over for everybody, so
+ * that only `callbacks` keeps the queue until the end of this. */
+static void CL_CALLBACK callback_publish(cl_event event, cl_int status, void *data)
+{
+	struct callback_args args = *(struct callback_args *)data;
+	struct complete *complete = args.queue->complete;
+
+	(void)event;
+	(void)status;	/* of a failure as well: publication looks at every event's own */
+	free(data);
+	complete_publish(args.queue, args.sequence);
+	pthread_mutex_lock(&complete->lock);
+	args.queue->callbacks--;
+	pthread_cond_broadcast(&complete->changed);
+	pthread_mutex_unlock(&complete->lock);
+}
+
+/* The last record's event, retained, and a callback counted for it; NULL if it has none or is over. */
+static cl_event callback_begin(struct complete_queue *queue)
+{
+	struct complete *complete = queue->complete;
+	cl_event event = NULL;
+
+	pthread_mutex_lock(&complete->lock);
+	if (queue->head != queue->tail)
+		event = queue->fifo[(queue->tail - 1) & (COMPLETE_DEPTH - 1)].event;
+	if (event) {
+		clRetainEvent(event);
+		queue->callbacks++;
+	}
+	pthread_mutex_unlock(&complete->lock);
+	return event;
+}
+
+static void callback_batch_end(struct complete_queue *queue)
+{
+	struct callback_args *args = malloc(sizeof(*args));
+	cl_event event = args ? callback_begin(queue) : NULL;
+
+	if (!event) {
+		free(args);
+		native_batch_end(queue);
+		return;
+	}
+	*args = (struct callback_args){queue, queue->pushed_sequence};
+	if (clSetEventCallback(event, CL_COMPLETE, callback_publish, args)) {
+		free(args);
+		pthread_mutex_lock(&queue->complete->lock);
+		queue->callbacks--;
+		pthread_mutex_unlock(&queue->complete->lock);
+		native_batch_end(queue);
+	} else if (clFlush(queue->cl)) {
+		clFinish(queue->cl);
+	}
+	clReleaseEvent(event);
+}
+
+static void callback_queue_finish(struct complete_queue *queue)
+{
+	pthread_mutex_lock(&queue->complete->lock);
+	while (queue->callbacks)
+		pthread_cond_wait(&queue->complete->changed, &queue->complete->lock);
+	pthread_mutex_unlock(&queue->complete->lock);
 }
 
 /* ---- waiter ----------------------------------------------------------------------------------- */
@@ -116,6 +194,12 @@ static const struct complete_strategy strategies[] = {
 	{.name = "synchronous", .batch_end = synchronous_batch_end},
 	{.name = "native", .batch_end = native_batch_end},
 	{
+		.name = "callback",
+		.every_event = true,
+		.batch_end = callback_batch_end,
+		.queue_finish = callback_queue_finish,
+	},
+	{
 		.name = "waiter",
 		.queue_init = waiter_queue_init,
 		.batch_end = waiter_batch_end,
@@ -157,16 +241,78 @@ static int try_native(const struct device *device)
 	return finally == 2 ? 2 : at_return;
 }
 
-const struct complete_strategy *complete_strategy_choose(const struct device *device, const char *name)
+struct callback_trial {
+	_Atomic bool go;	/* the callback is set: the kernel may end */
+	_Atomic bool called;
+	pthread_t ran_on, called_on;
+};
+
+static void CL_CALLBACK callback_trial_kernel(void *data)
 {
-	if (!name) {
-		int where = device->native_kernels ? try_native(device) : 0;
-		return &strategies[where == 1 ? 0 : where == 2 ? 1 : 2];
-	}
+	struct callback_trial *trial;
+
+	memcpy(&trial, data, sizeof(trial));
+	trial->ran_on = pthread_self();
+	for (unsigned i = 0; i < TRIAL_TURNS && !atomic_load(&trial->go); i++)
+		nanosleep(&trial_turn, NULL);
+}
+
+static void CL_CALLBACK callback_trial_event(cl_event event, cl_int status, void *data)
+{
+	struct callback_trial *trial = data;
+
+	(void)event;
+	(void)status;
+	trial->called_on = pthread_self();
+	atomic_store(&trial->called, true);
+}
+
+/* Whether an event's callback comes from the worker that ended its command, and not from a thread that has to be woken for it.
+ * For devices that run native kernels on workers. */
+static bool try_callback(const struct device *device)
+{
+	/* Not on the stack: a callback that comes after all patience still has where to write. */
+	static struct callback_trial trial;
+	struct callback_trial *argument = &trial;
+	cl_event event = NULL;
+	cl_int error = 0;
+
+	cl_command_queue queue = clCreateCommandQueueWithProperties(device->context, device->id, NULL, &error);
+	if (!queue)
+		return false;
+	error = clEnqueueNativeKernel(queue, callback_trial_kernel, &argument, sizeof(argument), 0, NULL, NULL, 0, NULL, &event);
+	if (!error)
+		error = clSetEventCallback(event, CL_COMPLETE, callback_trial_event, &trial);
+	atomic_store(&trial.go, true);
+	clFinish(queue);
+	for (unsigned i = 0; !error && i < TRIAL_TURNS && !atomic_load(&trial.called); i++)
+		nanosleep(&trial_turn, NULL);
+	if (event)
+		clReleaseEvent(event);
+	clReleaseCommandQueue(queue);
+	return !error && atomic_load(&trial.called) && pthread_equal(trial.ran_on, trial.called_on);
+}
+
+static const struct complete_strategy *by_name(const char *name)
+{
 	for (unsigned i = 0; i < sizeof(strategies) / sizeof(strategies[0]); i++)
 		if (!strcmp(strategies[i].name, name))
 			return &strategies[i];
 	return NULL;
+}
+
+const struct complete_strategy *complete_strategy_choose(const struct device *device, const char *name)
+{
+	if (name)
+		return by_name(name);
+	switch (device->native_kernels ? try_native(device) : 0) {
+	case 1:
+		return by_name("synchronous");
+	case 2:
+		return by_name(try_callback(device) ? "callback" : "native");
+	default:
+		return by_name("waiter");
+	}
 }
 
 bool complete_strategy_is_synchronous(const struct complete_strategy *strategy)

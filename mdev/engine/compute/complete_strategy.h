@@ -9,6 +9,7 @@
 
 struct complete_strategy {
 	const char *name;
+	bool every_event;	/* batch_end needs the event of each record, also of one that has no slot */
 	/* Optional. Sets a new queue up. 0 or an OpenCL error. */
 	int (*queue_init)(struct complete_queue *queue);
 	/* Required. Everything up to pushed_sequence gets published. No lock held. */

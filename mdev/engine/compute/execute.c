@@ -364,7 +364,8 @@ static int enqueue(struct executor *x, const struct parsed *p, struct complete_q
 		   struct complete_pending *pending, bool *ret_pinned)
 {
 	struct waits waits;
-	cl_event *ret_event = p->slot == WIRE_NO_SLOT ? NULL : &pending->event;
+	bool with_event = p->slot != WIRE_NO_SLOT || complete_wants_every_event(x->complete);
+	cl_event *ret_event = with_event ? &pending->event : NULL;
 	int error = waits_resolve(x, p, queue, &waits);
 
 	if (!error)

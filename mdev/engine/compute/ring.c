@@ -39,7 +39,7 @@
 #define LEASE_LOOK_MS 50	/* waiting for the lease, dying blobs are looked at this often */
 #define SOON_MAX 4u		/* the count at which one long pause is forgiven */
 #define SOON_LIKELY 2u
-#define BELL_FACTOR 4u		/* a record that comes with a doorbell may be so much later and still count as in time */
+#define SOON_FACTOR 4u		/* what is likely to come is polled for so much longer: a waker and a cold sleeper lie between */
 
 struct ring {
 	struct ring_settings settings;
@@ -83,20 +83,20 @@ static bool alone(const struct ring *ring)
 static void ring_idle(void *data)
 {
 	struct ring *ring = data;
+	bool stay = false;
 
 	if (!atomic_load(&ring->asleep))
 		return;
 	pthread_mutex_lock(&ring->gate);
 	if (atomic_load(&ring->asleep) && !atomic_load(&ring->complete.outstanding)) {
-		bool stay = ring->spin_allowed && atomic_load(&ring->soon) >= SOON_LIKELY && alone(ring);
-
+		stay = ring->spin_allowed && atomic_load(&ring->soon) >= SOON_LIKELY && alone(ring);
 		if (ring->lease.held && !stay)
 			lease_release(&ring->lease, false);
 		atomic_store(&ring->drained_ns, clock_now_ns());
-		if (stay)
-			bell_ring(&ring->bell);
 	}
 	pthread_mutex_unlock(&ring->gate);
+	if (stay)	/* with the gate open: it is the first thing that who is woken takes */
+		bell_ring(&ring->bell);
 }
 
 /* The first record after the device was drained was there in time for a poll, or not. */
@@ -270,7 +270,8 @@ static bool must_look(struct ring *ring)
 
 static bool spin(struct ring *ring)
 {
-	uint64_t until_ns = clock_now_ns() + ring->settings.spin_ns;
+	uint64_t spin_ns = (uint64_t)ring->settings.spin_ns * (atomic_load(&ring->soon) >= SOON_LIKELY ? SOON_FACTOR : 1);
+	uint64_t until_ns = clock_now_ns() + spin_ns;
 
 	if (!ring->spin_allowed)
 		return false;
@@ -306,10 +307,9 @@ static void sleep_until_bell(struct ring *ring)
 	if (!must_look(ring))
 		bell_sleep(&ring->bell, &look);
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
-	/* It has been on its way here for the time of a doorbell; had this thread polled, it would have seen it long before. */
 	uint64_t drained_ns = atomic_load(&ring->drained_ns);
 	if (drained_ns && must_look(ring))
-		learn(ring, clock_now_ns() - drained_ns < BELL_FACTOR * (uint64_t)ring->settings.spin_ns);
+		learn(ring, clock_now_ns() - drained_ns < SOON_FACTOR * (uint64_t)ring->settings.spin_ns);
 
 	pthread_mutex_lock(&ring->gate);
 	atomic_store(&ring->asleep, false);

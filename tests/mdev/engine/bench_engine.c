@@ -80,6 +80,7 @@ void bench_engine(void)
 	run("basic", NULL, "0");
 	run("pthread", NULL, NULL);
 	run("pthread", NULL, "0");
+	run("pthread", "native", NULL);
 	run("pthread", "waiter", NULL);
 	run("pthread", "waiter", "0");
 	run("pthread", "synchronous", NULL);

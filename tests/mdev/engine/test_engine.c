@@ -84,6 +84,7 @@ static void vector_add_is_seen_in_the_aperture(void **state)
 	(void)state;
 	vector_add_on(&(struct harness_options){.devices = "pthread"});
 	vector_add_on(&(struct harness_options){.devices = "basic"});
+	vector_add_on(&(struct harness_options){.devices = "pthread", .strategy = "native"});
 	vector_add_on(&(struct harness_options){.devices = "pthread", .strategy = "waiter"});
 }
 
@@ -229,6 +230,7 @@ static void completions_come_in_order_with_times(void **state)
 	(void)state;
 	completions_come_in_order_with_times_on(&(struct harness_options){.devices = "pthread"});
 	completions_come_in_order_with_times_on(&(struct harness_options){.devices = "basic"});
+	completions_come_in_order_with_times_on(&(struct harness_options){.devices = "pthread", .strategy = "native"});
 	completions_come_in_order_with_times_on(&(struct harness_options){.devices = "pthread", .strategy = "waiter"});
 }
 
@@ -377,6 +379,7 @@ static void what_was_waited_for_is_seen_first(void **state)
 	(void)state;
 	seen_in_order_on(&(struct harness_options){.devices = "basic"});
 	seen_in_order_on(&(struct harness_options){.devices = "pthread"});
+	seen_in_order_on(&(struct harness_options){.devices = "pthread", .strategy = "native"});
 	seen_in_order_on(&(struct harness_options){.devices = "pthread", .strategy = "waiter"});
 }
 
