@@ -18,6 +18,7 @@ struct stream {
 struct fluid {
 	double now_ns;
 	double leases;
+	const struct scenario *scenario;
 	bool is_holding;
 	size_t count;
 	struct stream streams[];
@@ -26,6 +27,9 @@ struct fluid {
 static double most_of(const struct fluid *fluid, const struct scenario *scenario, const struct entity_settings *settings)
 {
 	double most = settings->cap_ppm / (double)ENTITY_WHOLE_PPM;
+	/* Its promise is a rate: at full speed it would leave moments of nothing for those whose cap bounds their speed. */
+	if (settings->class == ENTITY_REALTIME && !fluid->is_holding && settings->budget_ns < most * (double)settings->period_ns)
+		most = (double)settings->budget_ns / (double)settings->period_ns;
 	double among = scenario->queue.policy == POLICY_FIXED_SHARE ? scenario->queue.slots : (double)scenario->member_count;
 
 	return fluid->is_holding && fluid->leases / among < most ? fluid->leases / among : most;
@@ -37,6 +41,7 @@ struct fluid *fluid_create(const struct scenario *scenario)
 
 	if (!fluid)
 		return NULL;
+	fluid->scenario = scenario;
 	fluid->count = scenario->member_count;
 	fluid->leases = scenario->queue.leases;
 	fluid->is_holding = scenario->queue.policy == POLICY_EQUAL_SHARE || scenario->queue.policy == POLICY_FIXED_SHARE;
@@ -143,7 +148,7 @@ void fluid_edit(struct fluid *fluid, uint32_t member, const struct entity_settin
 	if (fluid->is_holding)
 		return;
 	stream->weight = settings->weight;
-	stream->most = settings->cap_ppm / (double)ENTITY_WHOLE_PPM;
+	stream->most = most_of(fluid, fluid->scenario, settings);
 	stream->class = settings->class;
 }
 

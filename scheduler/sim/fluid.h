@@ -2,7 +2,7 @@
 /*
  * The fluid ideal (generalized processor sharing, Parekh and Gallager 1993) that service is compared with: at every instant all who
  * have work are served at once, by weight, none above one lease or its cap, and what one cannot use is the others'. Realtime vGPUs
- * come first. It costs nothing to switch.
+ * come first, at the rate of their budget. It costs nothing to switch.
  */
 #ifndef VGPU_SCHEDULER_SIM_FLUID_H
 #define VGPU_SCHEDULER_SIM_FLUID_H
@@ -11,7 +11,7 @@
 
 struct fluid;
 
-/* NULL without memory. */
+/* Borrows the scenario. NULL without memory. */
 struct fluid *fluid_create(const struct scenario *scenario);
 void fluid_destroy(struct fluid *fluid);
 /* Advances to now_ns, which never goes back. */

@@ -55,6 +55,8 @@ enum preemption {
 	PREEMPTION_FREEZE = 2,	/* anywhere; takes freeze_ns, during which it runs on */
 };
 
+struct recorded_file;
+
 struct scenario {
 	char title[96];
 	uint64_t duration_ns;
@@ -69,6 +71,7 @@ struct scenario {
 	size_t member_count;
 	struct edit *edits;	/* by rising at_ns */
 	size_t edit_count;
+	struct recorded_file *recorded;	/* what traces borrow from; whoever read them owns it */
 };
 
 #endif
