@@ -11,7 +11,9 @@ bool account_is_holding(const struct run_queue *queue)
 
 bool account_in_budget(const struct run_queue *queue, const struct entity *entity)
 {
-	return entity->settings.class == ENTITY_REALTIME && entity->budget_left_ns > 0 && !account_is_holding(queue);
+	if (entity->settings.class != ENTITY_REALTIME || account_is_holding(queue))
+		return false;
+	return entity->budget_left_ns > 0 || (entity->holds && entity->tier == TIER_REALTIME);
 }
 
 uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *entity)
@@ -109,14 +111,26 @@ static void refresh_cap(struct run_queue *queue, struct entity *entity, uint64_t
 		timeline_update(queue, entity, now_ns);
 }
 
+/* What it took beyond its budget, because a piece of work could not be stopped, comes out of the periods that follow. */
+static void begin_period(struct entity *entity, uint64_t period_end_ns, uint64_t periods)
+{
+	const struct entity_settings *settings = &entity->settings;
+
+	entity->period_end_ns = period_end_ns;
+	if (periods > 1000000)
+		periods = 1000000;
+	entity->budget_left_ns += (int64_t)(settings->budget_ns * periods);
+	if (entity->budget_left_ns > (int64_t)settings->budget_ns)
+		entity->budget_left_ns = (int64_t)settings->budget_ns;
+}
+
 static void refresh_budget(struct run_queue *queue, struct entity *entity, uint64_t now_ns)
 {
 	if (now_ns < entity->period_end_ns || !(entity->wants || entity->holds))
 		return;
-	uint64_t past_ns = now_ns - entity->period_end_ns;
-	/* It wanted all the time: the next period begins where the last ended, unless that is long ago. */
-	entity->period_end_ns += entity->settings.period_ns * (1 + past_ns / entity->settings.period_ns);
-	entity->budget_left_ns = (int64_t)entity->settings.budget_ns;
+	/* It wanted all the time: the next period begins where the last ended. */
+	uint64_t periods = 1 + (now_ns - entity->period_end_ns) / entity->settings.period_ns;
+	begin_period(entity, entity->period_end_ns + periods * entity->settings.period_ns, periods);
 	timeline_update(queue, entity, now_ns);
 }
 
@@ -187,6 +201,5 @@ void account_arrival(struct entity *entity, uint64_t now_ns)
 	learn_arrival(&entity->forecast, entity->settings.period_ns, now_ns);
 	if (now_ns < entity->period_end_ns)
 		return;
-	entity->period_end_ns = now_ns + entity->settings.period_ns;
-	entity->budget_left_ns = (int64_t)entity->settings.budget_ns;
+	begin_period(entity, now_ns + entity->settings.period_ns, 1 + (now_ns - entity->period_end_ns) / entity->settings.period_ns);
 }

@@ -53,11 +53,22 @@ static bool others_wait(const struct run_queue *queue, const struct entity *hold
 	return false;
 }
 
+/* From when others wait. */
 static uint64_t lease_ns(const struct run_queue *queue, const struct entity *entity)
 {
 	if (entity->tier == TIER_REALTIME)
-		return (uint64_t)entity->budget_left_ns;
+		return entity->budget_left_ns > 0 ? (uint64_t)entity->budget_left_ns : 0;
 	return account_slice_ns(queue, entity);
+}
+
+/* Of a lease that was open until somebody came: a whole slice, unless who came is owed service and the holder is in debt. */
+static uint64_t lease_from_now_ns(const struct run_queue *queue, const struct entity *entity)
+{
+	uint64_t slice_ns = lease_ns(queue, entity), least_ns = queue->settings.slice_min_ns / 2;
+
+	if (entity->tier == TIER_REALTIME || account_is_holding(queue) || timeline_is_eligible(queue, entity))
+		return slice_ns;
+	return least_ns < slice_ns ? least_ns : slice_ns;
 }
 
 /* When the tokens run out, if it goes on from now: they drain at 1 and come in at the cap. */
@@ -167,13 +178,27 @@ static uint64_t yield_at_ns(const struct run_queue *queue, const struct entity *
 	return least_ns > now_ns ? least_ns : now_ns;
 }
 
+/* Who comes while it runs may bring a claim that puts it into debt: it goes on until it is a slice in debt, not beyond. */
+static uint64_t debt_end_ns(const struct run_queue *queue, const struct entity *holder, uint64_t now_ns)
+{
+	int64_t slice_ns = (int64_t)account_slice_ns(queue, holder), left_ns = slice_ns + timeline_lag_ns(queue, holder);
+	uint64_t least_ns = holder->granted_at_ns + queue->settings.slice_min_ns / 2;
+
+	if (left_ns >= slice_ns || !holder->in_set || account_is_holding(queue))
+		return 0;
+	uint64_t end_ns = now_ns + (left_ns > 0 ? (uint64_t)left_ns : 0);
+	return end_ns > least_ns ? end_ns : least_ns;
+}
+
 uint64_t run_queue_deadline(struct run_queue *queue, struct entity *entity, uint64_t now_ns)
 {
 	account_refresh(queue, now_ns);
 	if (!others_wait(queue, entity))
 		entity->deadline_ns = 0;
 	else if (!entity->deadline_ns)
-		entity->deadline_ns = now_ns + lease_ns(queue, entity);
+		entity->deadline_ns = now_ns + lease_from_now_ns(queue, entity);
+	if (entity->deadline_ns)
+		entity->deadline_ns = earlier_ns(entity->deadline_ns, debt_end_ns(queue, entity, now_ns));
 	if (entity->deadline_ns && must_yield(queue, entity))
 		entity->deadline_ns = earlier_ns(entity->deadline_ns, yield_at_ns(queue, entity, now_ns));
 	return with_cap(entity, entity->deadline_ns, now_ns);
@@ -206,8 +231,12 @@ uint64_t run_queue_chunk_ns(struct run_queue *queue, const struct entity *entity
 		piece_ns = entity->deadline_ns > now_ns ? entity->deadline_ns - now_ns : chunk_ns;
 		if (entity->tier == TIER_AHEAD || entity->tier == TIER_IDLE)
 			piece_ns = chunk_ns;
-	} else if (queue->count > 1 && entity->tier == TIER_IDLE) {
-		piece_ns = chunk_ns;
+	} else if (queue->count > 1) {
+		piece_ns = queue->settings.target_latency_ns;	/* nobody waits, but somebody may come */
+	}
+	if (entity->cap_ppm < ENTITY_WHOLE_PPM) {
+		uint64_t end_ns = tokens_end_ns(entity, now_ns);
+		piece_ns = earlier_ns(piece_ns, end_ns > now_ns ? end_ns - now_ns : chunk_ns);
 	}
 	for (size_t i = 0; i < queue->count && queue->timed_count; i++) {
 		const struct entity *other = queue->entities[i];

@@ -307,6 +307,23 @@ static void repay(struct run_queue *queue, struct entity *entity, uint64_t now_n
 	timeline_charge(queue, entity, (uint64_t)part_ns, now_ns);
 }
 
+/* Takes it from the realtime budget; returns what is left for virtual time. */
+static uint64_t spend_budget(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns)
+{
+	uint64_t covered_ns = entity->budget_left_ns > 0 ? (uint64_t)entity->budget_left_ns : 0;
+
+	/* Who kept others waiting beyond its budget has taken it from its own next periods. */
+	if (covered_ns > used_ns || (entity->tier == TIER_REALTIME && entity->holds && entity->deadline_ns))
+		covered_ns = used_ns;
+	entity->budget_left_ns -= (int64_t)covered_ns;
+	if (entity->budget_left_ns > 0 || covered_ns == used_ns)
+		return 0;
+	if (entity->tier == TIER_REALTIME)
+		entity->tier = TIER_FAIR;	/* nobody waits: it goes on as a normal one */
+	timeline_update(queue, entity, now_ns);
+	return used_ns - covered_ns;
+}
+
 void run_queue_charge(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns)
 {
 	bool is_holding = account_is_holding(queue);
@@ -319,13 +336,8 @@ void run_queue_charge(struct run_queue *queue, struct entity *entity, uint64_t u
 		entity->tokens_ns -= (int64_t)used_ns;
 	if (entity->settings.reservation_ppm)
 		entity->reserved_ns -= (int64_t)used_ns;
-	if (account_in_budget(queue, entity)) {
-		uint64_t covered_ns = (uint64_t)entity->budget_left_ns < fair_ns ? (uint64_t)entity->budget_left_ns : fair_ns;
-		entity->budget_left_ns -= (int64_t)covered_ns;
-		fair_ns -= covered_ns;
-		if (entity->budget_left_ns <= 0)
-			timeline_update(queue, entity, now_ns);	/* from here on as a normal one */
-	}
+	if (account_in_budget(queue, entity))
+		fair_ns = spend_budget(queue, entity, used_ns, now_ns);
 	if (entity->settings.class == ENTITY_IDLE && !is_holding) {
 		entity->idle_used_ns += fair_ns * ENTITY_WEIGHT / entity->settings.weight;
 		queue->idle_floor_ns = entity->idle_used_ns;
@@ -349,7 +361,7 @@ void run_queue_release(struct run_queue *queue, struct entity *entity, bool want
 	queue->holding_count--;
 	account_refresh(queue, now_ns);
 	timeline_update(queue, entity, now_ns);
-	timeline_request(queue, entity, false);
+	timeline_request(queue, entity);
 }
 
 void run_queue_observe(struct run_queue *queue, struct entity *entity, uint64_t kernel_id, uint64_t took_ns)

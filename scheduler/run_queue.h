@@ -20,8 +20,8 @@
  * What is owed is kept in virtual time (timeline.c): each vGPU's own advances by used / weight, the queue's is the weighted
  * mean over those that want service now and those that sleep in debt. A vGPU behind the mean is owed, one ahead of it is in debt,
  * and the sum of all is zero. An overrun is debt and is paid back by waiting; sleeping pays nothing back while others are
- * busy, and an idle GPU pays it back at the pace of time. A vGPU that sleeps while it is owed is owed no more than one slice
- * after having slept as long as what it was owed.
+ * busy, and an idle GPU pays it back at the pace of time. What a vGPU that sleeps is owed fades at the pace of time, down to
+ * a quarter of a slice.
  *
  * Realtime service within the budget, and reserved service beyond the weight's share, come off the top: others share what is
  * left by weight.

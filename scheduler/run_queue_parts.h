@@ -93,8 +93,8 @@ int64_t timeline_lag_ns(const struct run_queue *queue, const struct entity *enti
 void timeline_update(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 void timeline_take_out(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 void timeline_charge(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns);
-/* Begins a new request if the last is fulfilled, or in any case. */
-void timeline_request(struct run_queue *queue, struct entity *entity, bool is_fresh);
+/* Begins a new request: a slice, or the piece it would start first if that is longer. */
+void timeline_request(struct run_queue *queue, struct entity *entity);
 /* Makes the weights those that count now. */
 void timeline_reweigh(struct run_queue *queue, uint64_t now_ns);
 

@@ -106,16 +106,21 @@ static void place(struct run_queue *queue, struct entity *entity, int64_t lag_ns
 	insert(queue, entity, timeline_now(queue) - virtual_of((int64_t)distance, entity->weight));
 }
 
-/* What is still owed after an absence. While it slept the fluid ideal owed it nothing more, and what it would have had went
- * by: down to one slice, which pays for the wait that its return may meet. */
+/*
+ * What is still owed after an absence: at most a slice. Who submits kernels one by one comes and goes many times before it has had what it is
+ * owed, and must not lose its claim by that; but one who is hardly there must not gather claims without end, each of which
+ * is a debt of those who stayed. While it slept the fluid ideal owed it nothing more, and what it would have had went by: down to a
+ * quarter of a slice, since several who return at once add up.
+ */
 static int64_t lag_after_ns(const struct run_queue *queue, const struct entity *entity, uint64_t now_ns)
 {
-	int64_t keep_ns = (int64_t)account_slice_ns(queue, entity);
+	int64_t slice_ns = (int64_t)account_slice_ns(queue, entity), lag_ns = entity->lag_ns;
 	int64_t away_ns = (int64_t)(now_ns - entity->away_since_ns);
 
-	if (entity->lag_ns <= keep_ns)
-		return entity->lag_ns;
-	return entity->lag_ns - away_ns > keep_ns ? entity->lag_ns - away_ns : keep_ns;
+	if (lag_ns <= slice_ns / 4)
+		return lag_ns;
+	lag_ns = (lag_ns < slice_ns ? lag_ns : slice_ns) - away_ns;
+	return lag_ns > slice_ns / 4 ? lag_ns : slice_ns / 4;
 }
 
 /* Nobody is present: V stands, and the set is dissolved until somebody is. */
@@ -210,7 +215,7 @@ void timeline_update(struct run_queue *queue, struct entity *entity, uint64_t no
 		entity->present = true;
 		queue->present_count++;
 		timeline_reweigh(queue, now_ns);
-		timeline_request(queue, entity, true);
+		timeline_request(queue, entity);
 		return;
 	}
 	if (entity->present) {
@@ -240,11 +245,12 @@ void timeline_charge(struct run_queue *queue, struct entity *entity, uint64_t us
 	let_repaid_go(queue, now_ns);
 }
 
-void timeline_request(struct run_queue *queue, struct entity *entity, bool is_fresh)
+/* Each lease is a request of its own: one that was cut short has moved ve, and with it vd, by as little as it had. */
+void timeline_request(struct run_queue *queue, struct entity *entity)
 {
 	uint64_t request_ns = account_slice_ns(queue, entity);
 
-	if (!entity->in_set || (!is_fresh && entity->ve < entity->vd))
+	if (!entity->in_set)
 		return;
 	if (entity->next_cost_ns > request_ns)
 		request_ns = entity->next_cost_ns;
@@ -264,7 +270,7 @@ static void set_weight_of(struct run_queue *queue, struct entity *entity, int64_
 	queue->set_sum -= (__int128)entity->ve * entity->weight;
 	entity->weight = weight;
 	insert(queue, entity, now_ve - virtual_of(lag_ns, weight));
-	timeline_request(queue, entity, true);
+	timeline_request(queue, entity);
 }
 
 /*

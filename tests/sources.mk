@@ -124,3 +124,17 @@ FUZZERS += fuzz_build_reply fuzz_vfio_user
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
+
+# scheduler/: the run queue, on a simulated clock.
+TESTS += test_scheduler_properties
+test_scheduler_properties_SRCS := $(addprefix tests/scheduler/,test_scheduler_properties.c random_scenario.c invariant.c) $(SIM_FILE_SRCS)
+test_scheduler_properties_PKGS := cmocka jansson
+test_scheduler_properties_LIBS := -lm
+TESTS += test_scheduler_replays
+test_scheduler_replays_SRCS := $(addprefix tests/scheduler/,test_scheduler_replays.c random_scenario.c) $(SIM_SRCS)
+test_scheduler_replays_PKGS := cmocka
+test_scheduler_replays_LIBS := -lm
+TESTS += test_run_queue
+test_run_queue_SRCS := tests/scheduler/test_run_queue.c scheduler/sim/draw.c $(RUN_QUEUE_SRCS)
+test_run_queue_PKGS := cmocka
+test_run_queue_LIBS := -lm -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
