@@ -9,6 +9,7 @@
  *   reservation  who always wants has at least R t, but for a start of some slices
  *   realtime     who has budget waits no longer than for what cannot be stopped and other realtime vGPUs
  *   fluid        static scenarios: charged time within 2 max(q, C) of the fluid ideal
+ *   not robbed   with sleepers: who always wants has at the end what the fluid ideal gives it, within 3 max(q, C)
  */
 #ifndef VGPU_TESTS_SCHEDULER_INVARIANT_H
 #define VGPU_TESTS_SCHEDULER_INVARIANT_H
