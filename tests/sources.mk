@@ -138,3 +138,7 @@ TESTS += test_run_queue
 test_run_queue_SRCS := tests/scheduler/test_run_queue.c scheduler/sim/draw.c $(RUN_QUEUE_SRCS)
 test_run_queue_PKGS := cmocka
 test_run_queue_LIBS := -lm -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
+TESTS += test_scenario_file
+test_scenario_file_SRCS := tests/tools/vgpu-sim/test_scenario_file.c tests/scheduler/random_scenario.c $(SIM_FILE_SRCS)
+test_scenario_file_PKGS := cmocka jansson
+test_scenario_file_LIBS := -lm

@@ -271,7 +271,7 @@ static const json_t *array_of(struct reading *reading, struct json_reader *reade
 {
 	const json_t *array = part_of(reader, name);
 
-	if (!array && !least)
+	if (reader->error || (!array && !least))
 		return NULL;
 	if (!json_is_array(array) || json_array_size(array) < least || json_array_size(array) > most) {
 		fail(reading, "'%s' must be an array of %zu to %zu objects", name, least, most);
