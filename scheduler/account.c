@@ -4,18 +4,6 @@
 
 #define RESERVED_WINDOW_NS 100000000	/* a reservation is kept over windows of this length */
 
-bool account_is_holding(const struct run_queue *queue)
-{
-	return queue->settings.policy == POLICY_EQUAL_SHARE || queue->settings.policy == POLICY_FIXED_SHARE;
-}
-
-bool account_in_budget(const struct run_queue *queue, const struct entity *entity)
-{
-	if (entity->settings.class != ENTITY_REALTIME || account_is_holding(queue))
-		return false;
-	return entity->budget_left_ns > 0 || (entity->holds && entity->tier == TIER_REALTIME);
-}
-
 uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *entity)
 {
 	const struct run_queue_settings *settings = &queue->settings;

@@ -7,18 +7,18 @@ static bool is_waiting(const struct entity *entity)
 	return entity->wants && !entity->holds && !entity->parked;
 }
 
-/* The best tier in which a waiting entity could be granted a lease now. */
-static enum tier tier_of(const struct run_queue *queue, const struct entity *entity)
+/* The best tier in which a waiting entity could be granted a lease now; now_ve: timeline_now, asked once per scan. */
+static enum tier tier_of(const struct run_queue *queue, const struct entity *entity, int64_t now_ve)
 {
 	if (account_in_budget(queue, entity))
 		return TIER_REALTIME;
 	if (account_is_holding(queue))
-		return timeline_is_eligible(queue, entity) ? TIER_FAIR : TIER_AHEAD;
+		return entity->in_set && entity->ve <= now_ve ? TIER_FAIR : TIER_AHEAD;
 	if (entity->settings.class == ENTITY_IDLE)
 		return TIER_IDLE;
 	if (entity->settings.reservation_ppm && entity->reserved_ns > 0)
 		return TIER_RESERVED;
-	return timeline_is_eligible(queue, entity) ? TIER_FAIR : TIER_AHEAD;
+	return entity->in_set && entity->ve <= now_ve ? TIER_FAIR : TIER_AHEAD;
 }
 
 /* Which of two in one tier is first. */
@@ -101,11 +101,12 @@ bool run_queue_pick(struct run_queue *queue, uint64_t now_ns, struct turn *ret_t
 	account_refresh(queue, now_ns);
 	if (queue->holding_count >= queue->settings.leases)
 		return false;
+	int64_t now_ve = timeline_now(queue);
 	for (size_t i = 0; i < queue->count; i++) {
 		struct entity *entity = queue->entities[i];
 		if (!is_waiting(entity))
 			continue;
-		enum tier tier = tier_of(queue, entity);
+		enum tier tier = tier_of(queue, entity, now_ve);
 		if (!best || tier < best_tier || (tier == best_tier && is_before(tier, entity, best))) {
 			best = entity;
 			best_tier = tier;
@@ -154,12 +155,13 @@ static bool must_yield(const struct run_queue *queue, const struct entity *holde
 
 	if (holder->tier == TIER_REALTIME || queue->holding_count < queue->settings.leases)
 		return false;
+	int64_t now_ve = timeline_now(queue);
 	for (size_t i = 0; i < queue->count; i++) {
 		const struct entity *entity = queue->entities[i];
 		if (entity == holder)
 			continue;
 		if (is_waiting(entity))
-			overriding += overrides(tier_of(queue, entity), holder->tier);
+			overriding += overrides(tier_of(queue, entity, now_ve), holder->tier);
 		else if (entity->holds)
 			cheaper += entity->tier > holder->tier ||
 				   (entity->tier == holder->tier && entity->granted_at_ns < holder->granted_at_ns);

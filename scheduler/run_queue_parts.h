@@ -85,6 +85,19 @@ struct run_queue {
 	uint64_t promised_ppm;
 };
 
+/* Looked at for each entity in each scan, hence here. */
+static inline bool account_is_holding(const struct run_queue *queue)
+{
+	return queue->settings.policy == POLICY_EQUAL_SHARE || queue->settings.policy == POLICY_FIXED_SHARE;
+}
+
+static inline bool account_in_budget(const struct run_queue *queue, const struct entity *entity)
+{
+	if (entity->settings.class != ENTITY_REALTIME || account_is_holding(queue))
+		return false;
+	return entity->budget_left_ns > 0 || (entity->holds && entity->tier == TIER_REALTIME);
+}
+
 /* timeline.c */
 int64_t timeline_now(const struct run_queue *queue);
 bool timeline_is_eligible(const struct run_queue *queue, const struct entity *entity);
@@ -99,8 +112,6 @@ void timeline_request(struct run_queue *queue, struct entity *entity);
 void timeline_reweigh(struct run_queue *queue, uint64_t now_ns);
 
 /* account.c */
-bool account_is_holding(const struct run_queue *queue);
-bool account_in_budget(const struct run_queue *queue, const struct entity *entity);
 uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *entity);
 uint64_t account_burst_ns(const struct run_queue *queue, const struct entity *entity);
 uint64_t account_start_tokens_ns(const struct run_queue *queue, const struct entity *entity);

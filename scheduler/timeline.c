@@ -42,6 +42,7 @@ int64_t timeline_now(const struct run_queue *queue)
 	return (int64_t)floor;
 }
 
+/* The same as ve <= timeline_now, without the division. */
 bool timeline_is_eligible(const struct run_queue *queue, const struct entity *entity)
 {
 	return entity->in_set && (__int128)entity->ve * queue->set_weight <= queue->set_sum;

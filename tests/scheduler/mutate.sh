@@ -47,7 +47,7 @@ try "realtime overruns are forgotten" account.c 's/entity->budget_left_ns += (in
 try "a reservation does not come first" pick.c 's/entity->settings.reservation_ppm \&\& entity->reserved_ns > 0/entity->settings.reservation_ppm \&\& entity->reserved_ns > 1000000000/'
 try "the capped keep others from running" pick.c 's/return entity->wants \&\& !entity->holds \&\& !entity->parked;/return entity->wants \&\& !entity->holds;/'
 try "the idle class is as good as any" pick.c 's/	if (entity->settings.class == ENTITY_IDLE)/	if (entity->settings.class == ENTITY_IDLE \&\& entity->wants \&\& queue->count > 1 \&\& queue->present_count)/; s/return TIER_IDLE;/return TIER_REALTIME;/'
-try "work is not conserved: who is in debt never runs" pick.c 's/if (!is_waiting(entity))$/if (!is_waiting(entity) || (tier_of(queue, entity) == TIER_AHEAD \&\& queue->count > 2))/'
+try "work is not conserved: who is in debt never runs" pick.c 's/if (!is_waiting(entity))$/if (!is_waiting(entity) || (tier_of(queue, entity, now_ve) == TIER_AHEAD \&\& queue->count > 2))/'
 
 echo "$seen of $((seen + missed)) mutations noticed"
 [ "$missed" -eq 0 ]
