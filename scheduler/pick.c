@@ -21,7 +21,7 @@ static enum tier tier_of(const struct run_queue *queue, const struct entity *ent
 	return entity->in_set && entity->ve <= now_ve ? TIER_FAIR : TIER_AHEAD;
 }
 
-/* Which of two in one tier is first. */
+/* Which of two in one tier is first; of equals, who was added first. */
 static bool is_before(enum tier tier, const struct entity *a, const struct entity *b)
 {
 	switch (tier) {
@@ -93,6 +93,30 @@ static uint64_t with_cap(const struct entity *entity, uint64_t deadline_ns, uint
 	return earlier_ns(deadline_ns, tokens_end_ns(entity, now_ns));
 }
 
+static void hold(struct run_queue *queue, struct entity *entity, enum tier tier, uint64_t now_ns)
+{
+	entity->holds = true;
+	entity->had_piece = false;
+	entity->tier = tier;
+	entity->is_off_top = tier == TIER_RESERVED && !timeline_is_eligible(queue, entity);
+	entity->granted_at_ns = now_ns;
+	entity->charged_at_ns = now_ns;
+	entity->lease_used_ns = 0;
+	queue->holding_count++;
+	entity->deadline_ns = others_wait(queue, entity) ? now_ns + lease_ns(queue, entity) : 0;
+}
+
+void run_queue_adopt(struct run_queue *queue, struct entity *entity, uint64_t now_ns)
+{
+	if (entity->holds)
+		return;
+	run_queue_wake(queue, entity, 0, now_ns);
+	account_refresh(queue, now_ns);
+	entity->parked = false;
+	timeline_update(queue, entity, now_ns);
+	hold(queue, entity, tier_of(queue, entity, timeline_now(queue)), now_ns);
+}
+
 bool run_queue_pick(struct run_queue *queue, uint64_t now_ns, struct turn *ret_turn)
 {
 	struct entity *best = NULL;
@@ -114,15 +138,7 @@ bool run_queue_pick(struct run_queue *queue, uint64_t now_ns, struct turn *ret_t
 	}
 	if (!best)
 		return false;
-	best->holds = true;
-	best->had_piece = false;
-	best->tier = best_tier;
-	best->is_off_top = best_tier == TIER_RESERVED && !timeline_is_eligible(queue, best);
-	best->granted_at_ns = now_ns;
-	best->charged_at_ns = now_ns;
-	best->lease_used_ns = 0;
-	queue->holding_count++;
-	best->deadline_ns = others_wait(queue, best) ? now_ns + lease_ns(queue, best) : 0;
+	hold(queue, best, best_tier, now_ns);
 	*ret_turn = (struct turn){
 		.entity = best,
 		.tier = best_tier,

@@ -127,6 +127,9 @@ void run_queue_observe(struct run_queue *queue, struct entity *entity, uint64_t 
 
 /* False: nobody may have a lease now, or none is free. Else the entity of *ret_turn holds one from now on. */
 bool run_queue_pick(struct run_queue *queue, uint64_t now_ns, struct turn *ret_turn);
+/* It holds a lease that was granted before this queue was there (by a scheduler that died): taken as it is, though there be more of
+ * such than leases. Charged from now on. */
+void run_queue_adopt(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 /* Until when a holder may go on, as things are now; 0 = open. At or before now_ns: it must end now. */
 uint64_t run_queue_deadline(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 /* The tail gate: whether a holder may start this piece in its lease, or should end it for those who wait. */

@@ -142,3 +142,6 @@ TESTS += test_scenario_file
 test_scenario_file_SRCS := tests/tools/vgpu-sim/test_scenario_file.c tests/scheduler/random_scenario.c $(SIM_FILE_SRCS)
 test_scenario_file_PKGS := cmocka jansson
 test_scenario_file_LIBS := -lm
+TESTS += test_trace
+test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
+test_trace_PKGS := cmocka

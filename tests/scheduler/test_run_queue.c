@@ -436,6 +436,24 @@ static void debts_tokens_and_budgets_outlive_the_queue(void **state)
 	end(&next);
 }
 
+static void a_lease_from_before_is_adopted_and_nobody_else_is_granted(void **state)
+{
+	struct world world;
+	struct turn turn_now;
+
+	(void)state;
+	begin(&world, 2);
+	wake(&world, 1);
+	run_queue_adopt(world.queue, world.vgpu[0], world.now_ns);
+	assert_false(run_queue_pick(world.queue, world.now_ns, &turn_now));
+	assert_int_equal(run_queue_deadline(world.queue, world.vgpu[0], world.now_ns), world.now_ns + 2 * MS);
+	world.now_ns += 2 * MS;
+	run_queue_charge(world.queue, world.vgpu[0], 2 * MS, world.now_ns);
+	run_queue_release(world.queue, world.vgpu[0], true, 0, world.now_ns);
+	assert_int_equal(turn(&world, 0, true), 1);
+	end(&world);
+}
+
 static void weights_no_number_of_leases_could_serve_gather_no_credit(void **state)
 {
 	struct world world;
@@ -549,6 +567,7 @@ int main(void)
 		cmocka_unit_test(the_tail_gate_lets_the_first_piece_in_and_holds_long_ones_back),
 		cmocka_unit_test(a_prediction_holds_the_peak_and_lets_go_slowly),
 		cmocka_unit_test(debts_tokens_and_budgets_outlive_the_queue),
+		cmocka_unit_test(a_lease_from_before_is_adopted_and_nobody_else_is_granted),
 		cmocka_unit_test(weights_no_number_of_leases_could_serve_gather_no_credit),
 		cmocka_unit_test(no_decision_asks_for_memory),
 	};
