@@ -15,6 +15,7 @@ struct arbiter_entity {
 	void *owner;
 	struct arbiter_engine *engines;
 	struct entity *policy;		/* what the run queue knows of it */
+	struct entity_record *records;	/* two, where they outlive us; NULL = not kept */
 	uint64_t charged_ns;		/* of the use in the page, to the run queue */
 	uint64_t due_ns;		/* when an overrun begins to count; 0 = not asked to end */
 	bool overrun_said;
@@ -170,6 +171,16 @@ static void charge(struct arbiter_entity *entity, uint64_t now_ns)
 	entity->charged_ns = used_ns;
 }
 
+static void keep(const struct arbiter_entity *entity, uint64_t now_ns)
+{
+	struct entity_record record;
+
+	if (!entity->records)
+		return;
+	run_queue_export(entity->arbiter->queue, entity->policy, now_ns, &record);
+	entity_record_save(entity->records, &record);
+}
+
 static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
 {
 	fold(entity, now_ns);
@@ -178,6 +189,7 @@ static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
 	atomic_store(&entity->grant->granted_at_ns, 0);
 	entity->due_ns = 0;
 	entity->overrun_said = false;
+	keep(entity, now_ns);
 }
 
 /* ---- the moves ---------------------------------------------------------------------------------- */
@@ -331,6 +343,32 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 
 /* ---- members -------------------------------------------------------------------------------------- */
 
+/* A lease that stands, or was taken back and is not known to be over, goes on. */
+static void adopt(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	if (atomic_load(&entity->grant->granted_at_ns) || is_granted(entity))
+		run_queue_adopt(entity->arbiter->queue, entity->policy, now_ns);
+}
+
+int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2], uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])
+{
+	const struct entity_record *record = entity_record_load(records);
+	struct run_queue *queue = entity->arbiter->queue;
+	struct entity *restored;
+	int error = 0;
+
+	if (record) {
+		error = run_queue_restore(queue, record, entity, now_ns, &restored, ret_why);
+		if (!error) {
+			run_queue_remove(queue, entity->policy, now_ns);
+			entity->policy = restored;
+			adopt(entity, now_ns);
+		}
+	}
+	entity->records = records;
+	return error;
+}
+
 struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *grant, void *owner, uint64_t now_ns)
 {
 	struct arbiter_entity *entity;
@@ -358,9 +396,7 @@ struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *
 		free(entity);
 		return NULL;
 	}
-	/* A lease that stands, or was taken back and is not known to be over. */
-	if (atomic_load(&grant->granted_at_ns) || is_granted(entity))
-		run_queue_adopt(arbiter->queue, entity->policy, now_ns);
+	adopt(entity, now_ns);
 	uint64_t word = word_of(entity);
 	/* Two grants at once cannot come of our own doing; should pages say so, the later one is ended. */
 	for (size_t i = 0; i < arbiter->count && (word & LEASE_GRANTED); i++) {
@@ -437,7 +473,11 @@ void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct 
 
 int arbiter_edit(struct arbiter_entity *entity, const struct entity_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])
 {
-	return run_queue_edit(entity->arbiter->queue, entity->policy, settings, now_ns, ret_why);
+	int error = run_queue_edit(entity->arbiter->queue, entity->policy, settings, now_ns, ret_why);
+
+	if (!error)
+		keep(entity, now_ns);
+	return error;
 }
 
 int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])

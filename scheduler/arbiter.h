@@ -67,6 +67,12 @@ void arbiter_set_hold(struct arbiter *arbiter, bool hold);
 /* Adds a vGPU by its grant page, borrowed until removal; a page that says GRANTED is its lease, going on. NULL without memory,
  * or for a page that is not a grant page of our version. */
 struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *grant, void *owner, uint64_t now_ns);
+/*
+ * Keeps what must outlive the arbiter (debt, cap, budget, settings) in records, two of them, borrowed until removal; goes on from what
+ * they say, if that is whole. Call right after arbiter_add. 0, or an error with one sentence in ret_why: the settings of before are
+ * not admitted any more, and the vGPU begins with the default ones and without debt.
+ */
+int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2], uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 /* Takes it out with its engines, which must be dead. Accepts NULL. */
 void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns);
 

@@ -80,6 +80,8 @@ struct run_queue {
 	int64_t set_weight;		/* sum of weights in the set */
 	__int128 set_sum;		/* sum of weight * ve in the set */
 	int64_t zero_ve;		/* virtual time when the set was last empty */
+	bool is_gathering;		/* somebody is present, and nobody has been served since nobody was */
+	int64_t gather_ve;		/* virtual time then */
 	uint64_t empty_since_ns;	/* since when nobody has been present */
 	uint64_t idle_floor_ns;		/* where a newcomer of the idle class begins */
 	uint64_t promised_ppm;

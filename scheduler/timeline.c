@@ -68,6 +68,7 @@ static void rebase(struct run_queue *queue)
 	}
 	queue->set_sum -= (__int128)zero * queue->set_weight;
 	queue->zero_ve -= zero;
+	queue->gather_ve -= zero;
 }
 
 static void insert(struct run_queue *queue, struct entity *entity, int64_t ve)
@@ -145,6 +146,8 @@ static void suspend(struct run_queue *queue, int64_t zero_ve, uint64_t now_ns)
 /* Somebody is present again: debts that the idle time has not paid are in the set again. */
 static void resume(struct run_queue *queue, const struct entity *first, uint64_t now_ns)
 {
+	queue->is_gathering = true;
+	queue->gather_ve = queue->zero_ve;
 	for (size_t i = 0; i < queue->count; i++) {
 		struct entity *entity = queue->entities[i];
 		if (entity->in_set || entity->lag_ns >= 0)
@@ -208,10 +211,11 @@ void timeline_update(struct run_queue *queue, struct entity *entity, uint64_t no
 			if (!queue->present_count)
 				resume(queue, entity, now_ns);
 			int64_t lag_ns = lag_after_ns(queue, entity, now_ns);
-			if (queue->present_count)
-				place(queue, entity, lag_ns);
+			/* Until anybody is served, all who come are there together: after a restart they come one by one. */
+			if (queue->is_gathering)
+				insert(queue, entity, queue->gather_ve - virtual_of(lag_ns, entity->weight));
 			else
-				insert(queue, entity, queue->zero_ve - virtual_of(lag_ns, entity->weight));
+				place(queue, entity, lag_ns);
 		}
 		entity->present = true;
 		queue->present_count++;
@@ -239,6 +243,8 @@ void timeline_charge(struct run_queue *queue, struct entity *entity, uint64_t us
 		return;
 	}
 	int64_t distance = virtual_of((int64_t)used_ns, entity->weight);
+	if (used_ns)
+		queue->is_gathering = false;
 	entity->ve += distance;
 	queue->set_sum += (__int128)distance * entity->weight;
 	if (entity->ve > REBASE_AT)
