@@ -145,3 +145,7 @@ test_scenario_file_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+FUZZERS += fuzz_scenario
+fuzz_scenario_SRCS := tests/fuzz/fuzz_scenario.c $(SIM_FILE_SRCS)
+fuzz_scenario_PKGS := jansson
+fuzz_scenario_LIBS := -lm
