@@ -61,10 +61,16 @@ static uint64_t lease_ns(const struct run_queue *queue, const struct entity *ent
 	return account_slice_ns(queue, entity);
 }
 
+/* What a lease must be worth before it is cut short: a switch costs the same for a short one. */
+static uint64_t worth_ns(const struct run_queue *queue, const struct entity *entity)
+{
+	return account_slice_ns(queue, entity) / 8;
+}
+
 /* Of a lease that was open until somebody came: a whole slice, unless who came is owed service and the holder is in debt. */
 static uint64_t lease_from_now_ns(const struct run_queue *queue, const struct entity *entity)
 {
-	uint64_t slice_ns = lease_ns(queue, entity), least_ns = queue->settings.slice_min_ns / 2;
+	uint64_t slice_ns = lease_ns(queue, entity), least_ns = worth_ns(queue, entity);
 
 	if (entity->tier == TIER_REALTIME || account_is_holding(queue) || timeline_is_eligible(queue, entity))
 		return slice_ns;
@@ -185,10 +191,10 @@ static bool must_yield(const struct run_queue *queue, const struct entity *holde
 	return overriding > cheaper;
 }
 
-/* What an interruption must be worth: half the shortest slice, unless it is a realtime vGPU's. */
+/* When a holder may be interrupted: at once for a realtime vGPU. */
 static uint64_t yield_at_ns(const struct run_queue *queue, const struct entity *holder, uint64_t now_ns)
 {
-	uint64_t least_ns = holder->granted_at_ns + queue->settings.slice_min_ns / 2;
+	uint64_t least_ns = holder->granted_at_ns + worth_ns(queue, holder);
 
 	for (size_t i = 0; i < queue->count; i++)
 		if (is_waiting(queue->entities[i]) && account_in_budget(queue, queue->entities[i]))
@@ -200,7 +206,7 @@ static uint64_t yield_at_ns(const struct run_queue *queue, const struct entity *
 static uint64_t debt_end_ns(const struct run_queue *queue, const struct entity *holder, uint64_t now_ns)
 {
 	int64_t slice_ns = (int64_t)account_slice_ns(queue, holder), left_ns = slice_ns + timeline_lag_ns(queue, holder);
-	uint64_t least_ns = holder->granted_at_ns + queue->settings.slice_min_ns / 2;
+	uint64_t least_ns = holder->granted_at_ns + worth_ns(queue, holder);
 
 	if (left_ns >= slice_ns || !holder->in_set || account_is_holding(queue))
 		return 0;

@@ -125,6 +125,26 @@ static int64_t lag_after_ns(const struct run_queue *queue, const struct entity *
 	return lag_ns > slice_ns / 4 ? lag_ns : slice_ns / 4;
 }
 
+/*
+ * How much of a claim may be brought back. What one takes along is what those who stay are in debt to it; of several who come and go in
+ * turns each would add its own, so none brings more than leaves everybody within a slice and a piece of its own in debt.
+ */
+static int64_t claim_that_fits_ns(const struct run_queue *queue, int64_t claim_ns)
+{
+	for (size_t i = 0; i < queue->count && claim_ns > 0; i++) {
+		const struct entity *entity = queue->entities[i];
+		if (!entity->in_set)
+			continue;
+		int64_t room_ns = timeline_lag_ns(queue, entity) + (int64_t)(account_slice_ns(queue, entity) + entity->prediction.peak_ns);
+		if (room_ns <= 0)
+			return 0;
+		__int128 most_ns = (__int128)room_ns * queue->set_weight / entity->weight;
+		if (claim_ns > most_ns)
+			claim_ns = (int64_t)most_ns;
+	}
+	return claim_ns;
+}
+
 /* Nobody is present: V stands, and the set is dissolved until somebody is. */
 static void suspend(struct run_queue *queue, int64_t zero_ve, uint64_t now_ns)
 {
@@ -215,7 +235,7 @@ void timeline_update(struct run_queue *queue, struct entity *entity, uint64_t no
 			if (queue->is_gathering)
 				insert(queue, entity, queue->gather_ve - virtual_of(lag_ns, entity->weight));
 			else
-				place(queue, entity, lag_ns);
+				place(queue, entity, lag_ns > 0 ? claim_that_fits_ns(queue, lag_ns) : lag_ns);
 		}
 		entity->present = true;
 		queue->present_count++;

@@ -98,20 +98,21 @@ static bool check_lag(struct check *check, const struct run_queue *queue, const 
 {
 	double lag_ns = (double)timeline_lag_ns(queue, entity), slice_ns = (double)check->slice_most_ns;
 	double debt_bound_ns = 1.25 * (slice_ns + (double)check->piece_ns[i]);
-	double most_ns = check->piece_most_ns > check->slice_most_ns ? (double)check->piece_most_ns : slice_ns;
+	/* A lease is a slice and what of its last piece goes beyond it. */
+	double bound_ns = 2 * (slice_ns + (double)check->piece_most_ns);
 
 	if (check->kind == RANDOM_ANY)
 		return true;
 	if (check->kind == RANDOM_SLEEPERS)	/* it may have come with what a wait before its last sleep left it */
-		most_ns *= 1.5;
+		bound_ns = 3 * (check->piece_most_ns > check->slice_most_ns ? (double)check->piece_most_ns : slice_ns);
 	raise_to(&check->worst->debt, -lag_ns / debt_bound_ns);
-	raise_to(&check->worst->lag, lag_ns / (2 * most_ns));
+	raise_to(&check->worst->lag, lag_ns / bound_ns);
 	if (-lag_ns > debt_bound_ns + ROUNDING_NS)
 		return fail(check, now_ns, "%s is %.3f ms in debt, above 1.25 (q + C) = %.3f ms", check->scenario->members[i].name, -lag_ns / 1e6,
 			    debt_bound_ns / 1e6);
-	if (lag_ns > 2 * most_ns + ROUNDING_NS)
-		return fail(check, now_ns, "%s is owed %.3f ms, above its bound by max(q, C), %.3f ms", check->scenario->members[i].name, lag_ns / 1e6,
-			    2 * most_ns / 1e6);
+	if (lag_ns > bound_ns + ROUNDING_NS)
+		return fail(check, now_ns, "%s is owed %.3f ms, above its bound, %.3f ms", check->scenario->members[i].name, lag_ns / 1e6,
+			    bound_ns / 1e6);
 	return true;
 }
 
@@ -172,13 +173,13 @@ static bool check_realtime(struct check *check, const struct run_queue *queue, c
 
 static bool check_fluid(struct check *check, const struct entity *entity, size_t i, uint64_t now_ns)
 {
-	double most_ns = (double)(check->piece_most_ns > check->slice_most_ns ? check->piece_most_ns : check->slice_most_ns);
+	double bound_ns = 2 * (double)(check->slice_most_ns + check->piece_most_ns);
 	double gap_ns = (double)entity->used_ns - fluid_served_ns(check->fluid, (uint32_t)i);
 
-	raise_to(&check->worst->fluid, (gap_ns < 0 ? -gap_ns : gap_ns) / (2 * most_ns));
-	if (gap_ns > 2 * most_ns + ROUNDING_NS || gap_ns < -2 * most_ns - ROUNDING_NS)
-		return fail(check, now_ns, "%s is %.3f ms from the fluid ideal, above 2 max(q, C) = %.3f ms", check->scenario->members[i].name,
-			    gap_ns / 1e6, 2 * most_ns / 1e6);
+	raise_to(&check->worst->fluid, (gap_ns < 0 ? -gap_ns : gap_ns) / bound_ns);
+	if (gap_ns > bound_ns + ROUNDING_NS || gap_ns < -bound_ns - ROUNDING_NS)
+		return fail(check, now_ns, "%s is %.3f ms from the fluid ideal, above 2 (q + C) = %.3f ms", check->scenario->members[i].name,
+			    gap_ns / 1e6, bound_ns / 1e6);
 	return true;
 }
 

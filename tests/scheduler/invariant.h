@@ -4,11 +4,11 @@
  *
  *   conserving   no lease is free while somebody who is not capped waits, except in the holding policies
  *   zero sum     what is owed and what is in debt are equal
- *   debt, lag    one lease, weights only: debt <= 1.25 (q + C_i); lag <= 2 max_j max(q, C_j), with sleepers 3 max
+ *   debt, lag    one lease, weights only: debt <= 1.25 (q + C_i); lag <= 2 max_j (q + C_j), with sleepers 3 max_j max(q, C_j)
  *   cap          over any window T, service <= cap T + burst + C
  *   reservation  who always wants has at least R t, but for a start of some slices
  *   realtime     who has budget waits no longer than for what cannot be stopped and other realtime vGPUs
- *   fluid        static scenarios: charged time within 2 max(q, C) of the fluid ideal
+ *   fluid        static scenarios: charged time within 2 (q + C) of the fluid ideal
  *   not robbed   with sleepers: who always wants has at the end what the fluid ideal gives it, within 3 max(q, C)
  */
 #ifndef VGPU_TESTS_SCHEDULER_INVARIANT_H
