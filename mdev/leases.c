@@ -337,6 +337,19 @@ static int map_page(int fd, size_t bytes, int protection, void **ret_page, struc
 	return 0;
 }
 
+static_assert(LEASE_RECORDS_AT >= sizeof(struct lease_grant) && LEASE_RECORDS_AT % 8 == 0 &&
+	      LEASE_RECORDS_AT + 2 * sizeof(struct entity_record) <= LEASE_GRANT_BYTES, "the records lie behind the grant, in its page");
+
+/* Debts and budgets live in the page, which the keeper holds over our death. */
+static void keep_locked(struct leases_vgpu *vgpu)
+{
+	struct entity_record *records = (struct entity_record *)(void *)((char *)vgpu->grant + LEASE_RECORDS_AT);
+	char why[ADMISSION_WHY_BYTES];
+
+	if (arbiter_keep(vgpu->entity, records, monotonic_ns(), why))
+		log_warning("vGPU %s: its scheduling before the restart cannot go on: %s; it begins anew", vgpu->name, why);
+}
+
 int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
 	       struct leases_vgpu **ret_vgpu)
 {
@@ -365,6 +378,8 @@ int leases_add(struct leases *leases, const char *queue, const char *name, int g
 	if (!error) {
 		vgpu->entity = arbiter_add(vgpu->queue->arbiter, vgpu->grant, vgpu, monotonic_ns());
 		error = vgpu->entity ? watch(leases, want_fd, vgpu->id) : -EPROTO;
+		if (!error)
+			keep_locked(vgpu);
 		if (error)
 			arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
 	}

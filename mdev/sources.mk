@@ -9,7 +9,7 @@ SERVICE_SRCS := \
 	mdev/process_note.c mdev/profile.c mdev/quantity.c mdev/refusal.c \
 	mdev/service.c mdev/service_profiles.c mdev/service_vgpus.c \
 	mdev/store/store.c mdev/vgpu_spec.c \
-	scheduler/arbiter.c
+	scheduler/arbiter.c $(RUN_QUEUE_SRCS)
 
 PROGRAMS += vgpud
 vgpud_SRCS := mdev/vgpud.c $(SERVICE_SRCS)

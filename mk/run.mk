@@ -82,3 +82,11 @@ bench-path:
 	@packaging/deps/install.sh build gpu demo
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@$(SETUP_ENV) tools/bench_path.sh
+
+# The scheduler beside other rules, on a simulated clock: docs/SCHEDULER.md has the table. A minute.
+.PHONY: sim-compare
+sim-compare:
+	@packaging/deps/install.sh build
+	@+$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bin/vgpu-sim
+	@mkdir -p $(BUILD)/bench
+	@$(BUILD)/bin/vgpu-sim compare --json-file $(BUILD)/bench/sim.json

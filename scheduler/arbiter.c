@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Round robin over the lease pages; arbiter.h has the theory. */
+/* Carries the run queue's decisions to the lease pages; arbiter.h has the theory. */
 #include "scheduler/arbiter.h"
 
 #include <stdlib.h>
@@ -14,6 +14,9 @@ struct arbiter_entity {
 	struct lease_grant *grant;
 	void *owner;
 	struct arbiter_engine *engines;
+	struct entity *policy;		/* what the run queue knows of it */
+	struct entity_record *records;	/* two, where they outlive us; NULL = not kept */
+	uint64_t charged_ns;		/* of the use in the page, to the run queue */
 	uint64_t due_ns;		/* when an overrun begins to count; 0 = not asked to end */
 	bool overrun_said;
 };
@@ -22,19 +25,26 @@ struct arbiter {
 	struct arbiter_settings settings;
 	const struct arbiter_ops *ops;
 	void *data;
-	struct arbiter_entity **entities;	/* in the order of turns */
+	struct run_queue *queue;
+	struct arbiter_entity **entities;
 	size_t count;
 	size_t capacity;
-	size_t next_turn;			/* whose turn it is first, among those who want */
 	bool hold;
 };
 
 struct arbiter *arbiter_create(const struct arbiter_settings *settings, const struct arbiter_ops *ops, void *data)
 {
 	struct arbiter *arbiter = calloc(1, sizeof(*arbiter));
+	struct run_queue_settings queue = run_queue_defaults();
+	char why[ADMISSION_WHY_BYTES];
 
+	queue.slice_ns = settings->slice_ns;
 	if (!arbiter)
 		return NULL;
+	if (run_queue_create(&queue, &arbiter->queue, why)) {
+		free(arbiter);
+		return NULL;
+	}
 	arbiter->settings = *settings;
 	arbiter->ops = ops;
 	arbiter->data = data;
@@ -58,6 +68,7 @@ void arbiter_destroy(struct arbiter *arbiter)
 	for (size_t i = 0; i < arbiter->count; i++)
 		entity_destroy(arbiter->entities[i]);
 	free(arbiter->entities);
+	run_queue_destroy(arbiter->queue);
 	free(arbiter);
 }
 
@@ -95,14 +106,6 @@ static bool is_wanting(const struct arbiter_entity *entity)
 {
 	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
 		if (atomic_load(&engine->status->state) == LEASE_WANT)
-			return true;
-	return false;
-}
-
-static bool others_want(const struct arbiter *arbiter, const struct arbiter_entity *holder)
-{
-	for (size_t i = 0; i < arbiter->count; i++)
-		if (arbiter->entities[i] != holder && is_wanting(arbiter->entities[i]))
 			return true;
 	return false;
 }
@@ -157,12 +160,36 @@ static void fold(struct arbiter_entity *entity, uint64_t now_ns)
 	mark_busy(entity);
 }
 
+/* Tells the run queue what was used since it was last told. */
+static void charge(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	uint64_t used_ns = atomic_load(&entity->grant->used_ns) + unbooked_ns(entity, now_ns);
+
+	if (used_ns <= entity->charged_ns)	/* an engine's own count went back: a lie, and no refund */
+		return;
+	run_queue_charge(entity->arbiter->queue, entity->policy, used_ns - entity->charged_ns, now_ns);
+	entity->charged_ns = used_ns;
+}
+
+static void keep(const struct arbiter_entity *entity, uint64_t now_ns)
+{
+	struct entity_record record;
+
+	if (!entity->records)
+		return;
+	run_queue_export(entity->arbiter->queue, entity->policy, now_ns, &record);
+	entity_record_save(entity->records, &record);
+}
+
 static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
 {
 	fold(entity, now_ns);
+	charge(entity, now_ns);
+	run_queue_release(entity->arbiter->queue, entity->policy, is_wanting(entity), 0, now_ns);
 	atomic_store(&entity->grant->granted_at_ns, 0);
 	entity->due_ns = 0;
 	entity->overrun_said = false;
+	keep(entity, now_ns);
 }
 
 /* ---- the moves ---------------------------------------------------------------------------------- */
@@ -172,7 +199,8 @@ static void set_flags(struct arbiter_entity *entity, uint32_t flags)
 	atomic_store(&entity->grant->word, lease_word(lease_word_epoch(word_of(entity)), flags));
 }
 
-static void grant_to(struct arbiter *arbiter, struct arbiter_entity *entity, bool contended, uint64_t now_ns)
+/* deadline_ns 0 = an open lease. */
+static void grant_to(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t now_ns)
 {
 	struct lease_grant *grant = entity->grant;
 
@@ -181,9 +209,9 @@ static void grant_to(struct arbiter *arbiter, struct arbiter_entity *entity, boo
 	entity->overrun_said = false;
 	atomic_store(&grant->granted_at_ns, now_ns);
 	atomic_store(&grant->grants, atomic_load(&grant->grants) + 1);
-	atomic_store(&grant->deadline_ns, contended ? now_ns + arbiter->settings.slice_ns : 0);
+	atomic_store(&grant->deadline_ns, deadline_ns);
 	atomic_store(&grant->word, lease_word(lease_word_epoch(word_of(entity)) + 1,
-					      LEASE_GRANTED | (contended ? LEASE_CONTENDED : 0)));
+					      LEASE_GRANTED | (deadline_ns ? LEASE_CONTENDED : 0)));
 	arbiter->ops->wake(grant, arbiter->data);
 }
 
@@ -223,8 +251,9 @@ static uint64_t await_release(struct arbiter *arbiter, struct arbiter_entity *en
 static bool holder_step(struct arbiter *arbiter, struct arbiter_entity *holder, uint64_t now_ns, uint64_t *ret_next_ns)
 {
 	uint32_t flags = lease_word_flags(word_of(holder));
+	uint64_t deadline_ns = run_queue_deadline(arbiter->queue, holder->policy, now_ns);
 
-	if (!(flags & LEASE_REVOKE) && !others_want(arbiter, holder)) {
+	if (!(flags & LEASE_REVOKE) && !deadline_ns) {
 		if (flags & LEASE_CONTENDED) {	/* who waited is gone: open it again */
 			fold(holder, now_ns);
 			atomic_store(&holder->grant->deadline_ns, 0);
@@ -241,12 +270,16 @@ static bool holder_step(struct arbiter *arbiter, struct arbiter_entity *holder, 
 			return true;
 		}
 		fold(holder, now_ns);
-		atomic_store(&holder->grant->deadline_ns, now_ns + arbiter->settings.slice_ns);
+		atomic_store(&holder->grant->deadline_ns, deadline_ns ? deadline_ns : now_ns);
 		flags |= LEASE_CONTENDED;
 		set_flags(holder, flags);
 		/* An engine that went idle before it could see CONTENDED told nobody: its state is read again below. */
 	}
-	uint64_t deadline_ns = atomic_load(&holder->grant->deadline_ns);
+	/* Once revoked it stays so; before, the deadline is what the run queue says now. */
+	if (flags & LEASE_REVOKE)
+		deadline_ns = atomic_load(&holder->grant->deadline_ns);
+	else if (deadline_ns != atomic_load(&holder->grant->deadline_ns))
+		atomic_store(&holder->grant->deadline_ns, deadline_ns);
 	if (!(flags & LEASE_REVOKE) && now_ns >= deadline_ns) {
 		flags |= LEASE_REVOKE;
 		holder->due_ns = deadline_ns;
@@ -260,23 +293,33 @@ static bool holder_step(struct arbiter *arbiter, struct arbiter_entity *holder, 
 	return false;
 }
 
-static struct arbiter_entity *next_wanting(struct arbiter *arbiter)
+/* Tells the run queue what the pages say: what was used, and who wants. */
+static void look(struct arbiter *arbiter, uint64_t now_ns)
 {
+	for (size_t i = 0; i < arbiter->count; i++)
+		if (atomic_load(&arbiter->entities[i]->grant->granted_at_ns))
+			charge(arbiter->entities[i], now_ns);
 	for (size_t i = 0; i < arbiter->count; i++) {
-		size_t at = (arbiter->next_turn + i) % arbiter->count;
-		if (is_wanting(arbiter->entities[at])) {
-			arbiter->next_turn = (at + 1) % arbiter->count;
-			return arbiter->entities[at];
-		}
+		struct arbiter_entity *entity = arbiter->entities[i];
+		if (is_wanting(entity) || is_running(entity))
+			run_queue_wake(arbiter->queue, entity->policy, 0, now_ns);
+		else
+			run_queue_sleep(arbiter->queue, entity->policy, now_ns);
 	}
-	return NULL;
+}
+
+static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns)
+{
+	return !a_ns || (b_ns && b_ns < a_ns) ? b_ns : a_ns;
 }
 
 uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 {
 	uint64_t next_ns = 0;
 	bool free_to_grant = true;
+	struct turn turn;
 
+	look(arbiter, now_ns);
 	for (size_t i = 0; i < arbiter->count; i++) {
 		struct arbiter_entity *entity = arbiter->entities[i];
 		uint64_t at_ns = 0;
@@ -289,20 +332,42 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 		} else if (atomic_load(&entity->grant->granted_at_ns)) {
 			close_books(entity, now_ns);
 		}
-		if (at_ns && (!next_ns || at_ns < next_ns))
-			next_ns = at_ns;
+		next_ns = earlier_ns(next_ns, at_ns);
 	}
-	if (!free_to_grant || arbiter->hold)
-		return next_ns;
-	struct arbiter_entity *next = next_wanting(arbiter);
-	if (!next)
-		return next_ns;
-	grant_to(arbiter, next, others_want(arbiter, next), now_ns);
-	uint64_t deadline_ns = atomic_load(&next->grant->deadline_ns);
-	return deadline_ns ? deadline_ns : now_ns + ARBITER_FOLD_NS;
+	if (free_to_grant && !arbiter->hold && run_queue_pick(arbiter->queue, now_ns, &turn)) {
+		grant_to(arbiter, run_queue_owner(turn.entity), turn.deadline_ns, now_ns);
+		next_ns = turn.deadline_ns ? turn.deadline_ns : now_ns + ARBITER_FOLD_NS;
+	}
+	return earlier_ns(next_ns, run_queue_next_ns(arbiter->queue, now_ns));
 }
 
 /* ---- members -------------------------------------------------------------------------------------- */
+
+/* A lease that stands, or was taken back and is not known to be over, goes on. */
+static void adopt(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	if (atomic_load(&entity->grant->granted_at_ns) || is_granted(entity))
+		run_queue_adopt(entity->arbiter->queue, entity->policy, now_ns);
+}
+
+int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2], uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])
+{
+	const struct entity_record *record = entity_record_load(records);
+	struct run_queue *queue = entity->arbiter->queue;
+	struct entity *restored;
+	int error = 0;
+
+	if (record) {
+		error = run_queue_restore(queue, record, entity, now_ns, &restored, ret_why);
+		if (!error) {
+			run_queue_remove(queue, entity->policy, now_ns);
+			entity->policy = restored;
+			adopt(entity, now_ns);
+		}
+	}
+	entity->records = records;
+	return error;
+}
 
 struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *grant, void *owner, uint64_t now_ns)
 {
@@ -324,6 +389,14 @@ struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *
 	entity->arbiter = arbiter;
 	entity->grant = grant;
 	entity->owner = owner;
+	entity->charged_ns = atomic_load(&grant->used_ns);
+	struct entity_settings settings = entity_defaults();
+	char why[ADMISSION_WHY_BYTES];
+	if (run_queue_add(arbiter->queue, &settings, entity, now_ns, &entity->policy, why)) {
+		free(entity);
+		return NULL;
+	}
+	adopt(entity, now_ns);
 	uint64_t word = word_of(entity);
 	/* Two grants at once cannot come of our own doing; should pages say so, the later one is ended. */
 	for (size_t i = 0; i < arbiter->count && (word & LEASE_GRANTED); i++) {
@@ -350,12 +423,9 @@ void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint
 		for (size_t k = i + 1; k < arbiter->count; k++)
 			arbiter->entities[k - 1] = arbiter->entities[k];
 		arbiter->count--;
-		if (arbiter->next_turn > i)
-			arbiter->next_turn--;
 		break;
 	}
-	if (arbiter->next_turn >= arbiter->count)
-		arbiter->next_turn = 0;
+	run_queue_remove(arbiter->queue, entity->policy, now_ns);
 	entity_destroy(entity);
 }
 
@@ -399,4 +469,21 @@ void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct 
 		.overruns = atomic_load(&entity->grant->overruns),
 		.holds = is_granted(entity),
 	};
+}
+
+int arbiter_edit(struct arbiter_entity *entity, const struct entity_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])
+{
+	int error = run_queue_edit(entity->arbiter->queue, entity->policy, settings, now_ns, ret_why);
+
+	if (!error)
+		keep(entity, now_ns);
+	return error;
+}
+
+int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])
+{
+	struct run_queue_settings own = *settings;
+
+	own.leases = 1;
+	return run_queue_configure(arbiter->queue, &own, now_ns, ret_why);
 }

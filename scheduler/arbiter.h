@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decides which vGPU of one run queue holds the lease: round robin of time slices among those that want it.
+ * Carries the decisions of one run queue to the vGPUs' lease pages, and what the pages say to the run queue.
  *
  * Pure: no clock (now_ns is an argument), no I/O, no log, no thread. It reads and writes the lease pages
  * (lease.h) it is given, and asks for futex wake-ups and reports overruns through arbiter_ops.
  *
- * Theory of operation. Everything that decides is in the pages, nothing in here but the order of turns:
+ * Who is next and until when is the run queue's to say (run_queue.h). Theory of operation. Who holds is in the pages, nothing in here:
  *  - who holds: the one entity whose word is GRANTED;
  *  - who has not let go yet: an entity whose word was taken back, with an engine in RUN under the epoch before;
  *  - who waits: an entity with an engine in WANT.
@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "scheduler/lease.h"
+#include "scheduler/run_queue.h"
 
 struct arbiter;
 struct arbiter_entity;	/* a vGPU in this run queue */
@@ -42,7 +43,7 @@ struct arbiter_ops {
 };
 
 struct arbiter_settings {
-	uint64_t slice_ns;
+	uint64_t slice_ns;		/* of all vGPUs; 0 = the run queue's own */
 	uint64_t overrun_grace_ns;
 };
 #define ARBITER_SLICE_NS 4000000ull
@@ -56,7 +57,7 @@ struct arbiter_usage {
 	bool holds;
 };
 
-/* Borrows ops and data for its life. NULL without memory. */
+/* Borrows ops and data for its life. NULL without memory, or with a slice that is out of bounds. */
 struct arbiter *arbiter_create(const struct arbiter_settings *settings, const struct arbiter_ops *ops, void *data);
 void arbiter_destroy(struct arbiter *arbiter);
 
@@ -66,6 +67,12 @@ void arbiter_set_hold(struct arbiter *arbiter, bool hold);
 /* Adds a vGPU by its grant page, borrowed until removal; a page that says GRANTED is its lease, going on. NULL without memory,
  * or for a page that is not a grant page of our version. */
 struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *grant, void *owner, uint64_t now_ns);
+/*
+ * Keeps what must outlive the arbiter (debt, cap, budget, settings) in records, two of them, borrowed until removal; goes on from what
+ * they say, if that is whole. Call right after arbiter_add. 0, or an error with one sentence in ret_why: the settings of before are
+ * not admitted any more, and the vGPU begins with the default ones and without debt.
+ */
+int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2], uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 /* Takes it out with its engines, which must be dead. Accepts NULL. */
 void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns);
 
@@ -77,6 +84,11 @@ void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine 
 /* Decides all that can be decided now. Call after every event of a want eventfd, every change of members and when
  * the time it returned has come. Returns when to call again at the latest (CLOCK_MONOTONIC of now_ns), 0 = on an event only. */
 uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns);
+
+/* Weight, cap and the like of a vGPU, or the run queue's policy; the default ones before. One lease is granted at a time, whatever
+ * settings->leases says. 0, or -EINVAL or -ENOSPC with one sentence in ret_why. Call arbiter_run afterwards. */
+int arbiter_edit(struct arbiter_entity *entity, const struct entity_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
+int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 
 void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage);
 

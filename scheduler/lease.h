@@ -61,6 +61,7 @@ struct lease_grant {
 };
 static_assert(sizeof(struct lease_grant) == 128, "kept across builds");
 #define LEASE_GRANT_BYTES 4096u
+#define LEASE_RECORDS_AT 256u	/* in the grant page: two struct entity_record (entity.h), the arbiter's own as well */
 
 enum lease_state {
 	LEASE_IDLE = 0,

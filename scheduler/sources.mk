@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: MIT
+# Who is next, and what it is charged; then the simulator of it.
+RUN_QUEUE_SRCS := $(addprefix scheduler/,run_queue.c timeline.c account.c pick.c prediction.c admission.c entity_record.c)
+SIM_SRCS := $(addprefix scheduler/sim/,sim.c work.c draw.c fluid.c mix.c rule_vgpud.c rule_rivals.c) $(RUN_QUEUE_SRCS)

@@ -16,9 +16,9 @@ aperture_peek_SRCS := tests/e2e/aperture_peek.c
 
 # The service
 TESTS += test_arbiter test_leases
-test_arbiter_SRCS := tests/scheduler/test_arbiter.c scheduler/arbiter.c
+test_arbiter_SRCS := tests/scheduler/test_arbiter.c scheduler/arbiter.c $(RUN_QUEUE_SRCS)
 test_arbiter_PKGS := cmocka
-test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/log/log.c scheduler/arbiter.c scheduler/lease.c
+test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/log/log.c scheduler/arbiter.c scheduler/lease.c $(RUN_QUEUE_SRCS)
 test_leases_PKGS := cmocka
 TEST_PROGRAMS += fake-libexec/vgpu-keeper
 fake-libexec/vgpu-keeper_SRCS := tests/mdev/fake_keeper.c mdev/ipc/seqpacket.c
@@ -145,3 +145,27 @@ $(foreach f,$(FUZZERS:fuzz_%=%),$(if $(fuzz_$(f)_FLAGS),,$(eval $(call replay_te
 # The one that is compiled with flags of its own.
 $(eval $(call vgpu_variant,$(BUILD)/tests/replay_vfio_user,$(fuzz_vfio_user_FLAGS),tests/fuzz/replay.c $(fuzz_vfio_user_SRCS),replay))
 VARIANT_TESTS += $(BUILD)/tests/replay_vfio_user
+# scheduler/: the run queue, on a simulated clock.
+TESTS += test_scheduler_properties
+test_scheduler_properties_SRCS := $(addprefix tests/scheduler/,test_scheduler_properties.c random_scenario.c invariant.c) $(SIM_FILE_SRCS)
+test_scheduler_properties_PKGS := cmocka jansson
+test_scheduler_properties_LIBS := -lm
+TESTS += test_scheduler_replays
+test_scheduler_replays_SRCS := $(addprefix tests/scheduler/,test_scheduler_replays.c random_scenario.c) $(SIM_SRCS)
+test_scheduler_replays_PKGS := cmocka
+test_scheduler_replays_LIBS := -lm
+TESTS += test_run_queue
+test_run_queue_SRCS := tests/scheduler/test_run_queue.c scheduler/sim/draw.c $(RUN_QUEUE_SRCS)
+test_run_queue_PKGS := cmocka
+test_run_queue_LIBS := -lm -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
+TESTS += test_scenario_file
+test_scenario_file_SRCS := tests/tools/vgpu-sim/test_scenario_file.c tests/scheduler/random_scenario.c $(SIM_FILE_SRCS)
+test_scenario_file_PKGS := cmocka jansson
+test_scenario_file_LIBS := -lm
+TESTS += test_trace
+test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
+test_trace_PKGS := cmocka
+FUZZERS += fuzz_scenario
+fuzz_scenario_SRCS := tests/fuzz/fuzz_scenario.c $(SIM_FILE_SRCS)
+fuzz_scenario_PKGS := jansson
+fuzz_scenario_LIBS := -lm

@@ -2,3 +2,9 @@
 PROGRAMS += vgpu-admin
 vgpu-admin_SRCS := $(addprefix tools/vgpu-admin/,main.c commands.c client.c table.c) mdev/json/json_reader.c mdev/quantity.c
 vgpu-admin_PKGS := jansson smartcols
+
+PROGRAMS += vgpu-sim
+SIM_FILE_SRCS := $(addprefix tools/vgpu-sim/,scenario_file.c scenario_write.c recorded_file.c) mdev/json/json_reader.c $(SIM_SRCS)
+vgpu-sim_SRCS := $(addprefix tools/vgpu-sim/,main.c summary.c report.c compare.c fit.c) $(SIM_FILE_SRCS)
+vgpu-sim_PKGS := jansson
+vgpu-sim_LIBS := -lm

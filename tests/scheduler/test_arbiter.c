@@ -467,10 +467,81 @@ static void members_leave_in_any_order_and_turns_go_on(void **state)
 	end(&world);
 }
 
+/* Backlogged turns of all three for so long. */
+static void take_turns(struct world *world, uint64_t until_ns)
+{
+	while (world->now_ns < until_ns) {
+		uint64_t next_ns = arbiter_run(world->arbiter, world->now_ns);
+		unsigned holder = 0;
+		while (holder < VGPUS && !enter(world, holder))
+			holder++;
+		assert_int_not_equal(holder, VGPUS);
+		world->now_ns = next_ns;
+		arbiter_run(world->arbiter, world->now_ns);
+		want(world, holder);
+	}
+}
+
+static void turns_follow_weights(void **state)
+{
+	struct world world;
+	struct entity_settings share = entity_defaults();
+	char why[ADMISSION_WHY_BYTES];
+
+	(void)state;
+	begin(&world);
+	for (unsigned i = 0; i < VGPUS; i++) {
+		want(&world, i);
+		share.weight = 1024u << i;
+		assert_int_equal(arbiter_edit(world.entity[i], &share, world.now_ns, why), 0);
+	}
+	take_turns(&world, world.now_ns + 7000 * MS);
+	for (unsigned i = 0; i < VGPUS; i++)
+		assert_in_range(used_ns(&world, i), (1000u << i) * MS - 8 * MS, (1000u << i) * MS + 8 * MS);
+	share.weight = 0;
+	assert_int_not_equal(arbiter_edit(world.entity[0], &share, world.now_ns, why), 0);
+	end(&world);
+}
+
+static void a_debt_outlives_the_arbiter(void **state)
+{
+	static struct entity_record records[VGPUS][2];
+	struct world world;
+	char why[ADMISSION_WHY_BYTES];
+
+	(void)state;
+	memset(records, 0, sizeof(records));
+	begin(&world);
+	for (unsigned i = 0; i < VGPUS; i++) {
+		assert_int_equal(arbiter_keep(world.entity[i], records[i], world.now_ns, why), 0);
+		want(&world, i);
+	}
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_true(enter(&world, 0));
+	world.now_ns += 60 * MS;	/* of 4 */
+	arbiter_run(world.arbiter, world.now_ns);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	arbiter_destroy(world.arbiter);	/* as if killed: nothing is said to it */
+	world.arbiter = arbiter_create(&settings, &ops, &world);
+	for (unsigned i = 0; i < VGPUS; i++) {
+		add(&world, i);
+		assert_int_equal(arbiter_keep(world.entity[i], records[i], world.now_ns, why), 0);
+	}
+	uint64_t had_ns = used_ns(&world, 0);
+	take_turns(&world, world.now_ns + 60 * MS);
+	assert_int_equal(used_ns(&world, 0), had_ns);	/* it pays */
+	take_turns(&world, world.now_ns + 100 * MS);
+	assert_true(used_ns(&world, 0) > had_ns);
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lone_vgpu_holds_an_open_lease),
+		cmocka_unit_test(turns_follow_weights),
+		cmocka_unit_test(a_debt_outlives_the_arbiter),
 		cmocka_unit_test(an_open_lease_is_charged_what_engines_say_and_never_more_than_wall_time),
 		cmocka_unit_test(a_second_arrival_sets_a_deadline_and_takes_over_when_the_holder_releases),
 		cmocka_unit_test(an_idle_holder_loses_the_lease_at_once),
