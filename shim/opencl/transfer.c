@@ -3,7 +3,7 @@
  * Reading, writing, filling and copying buffers.
  *
  * Theory of operation. Where the buffer is aperture memory and nothing is under way on the queue, a read or write is one
- * memcpy in the application's thread: no record, no engine. Otherwise a blocking one waits for the queue and then copies.
+ * copy in the application's thread: no record, no engine. Otherwise a blocking one waits for the queue and then copies.
  * A non-blocking one must keep its place in the queue: a write copies into staging at once and a read leaves staging in a
  * hook, each with a record in between. Buffers of a device's own memory always go that way, in chunks when blocking.
  */
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
@@ -94,7 +95,7 @@ cl_int transfer_marker(const struct transfer *transfer, struct memory_range *sta
 static void read_hook_run(struct hook *hook, bool ok)
 {
 	if (ok)
-		memcpy(hook->destination, hook->staging.address, hook->bytes);
+		copy_bytes(hook->destination, hook->staging.address, hook->bytes);
 	memory_release(hook->event->context->session->memory, &hook->staging);
 }
 
@@ -182,7 +183,7 @@ static cl_int write_staged(const struct transfer *transfer, uint8_t *host, cl_ev
 	if (r < 0)
 		return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 	await_reads_into(session, host, transfer->bytes);
-	memcpy(staging.address, host, transfer->bytes);
+	copy_bytes(staging.address, host, transfer->bytes);
 	return transfer_record(transfer, WIRE_BUFFER_WRITE, &staging, true, ret_event);
 }
 
@@ -286,7 +287,7 @@ static cl_int transfer_do(const struct transfer *transfer, const struct directio
 		error = queue_refusal(transfer->queue);
 	if (error)
 		return error;
-	memcpy(direction->write ? device : host, direction->write ? host : device, transfer->bytes);
+	copy_bytes(direction->write ? device : host, direction->write ? host : device, transfer->bytes);
 	return command_done_here(transfer->queue, transfer->type, ret_event);
 }
 

@@ -16,6 +16,10 @@ $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
 # Once more on a device with memory of its own, and with shim and engine on one host.
 TEST_RUNS += $(foreach t,$(SHIM_OPENCL_TESTS),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t))
 
+TESTS += test_copy
+test_copy_SRCS := tests/shim/test_copy.c shim/copy.c
+test_copy_PKGS := cmocka
+
 TESTS += test_ring
 test_ring_SRCS := tests/shim/test_ring.c shim/ring.c shim/ring_wait.c
 test_ring_PKGS := cmocka
