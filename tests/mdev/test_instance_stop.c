@@ -44,6 +44,9 @@ static int begin(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(path, sizeof(path), "%s/vgpu", f->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
+	/* As a start would have made it. */
+	snprintf(path, sizeof(path), "%s/vgpu/0001", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
 	strcpy(f->spec.uuid, "0001");
 	strcpy(f->spec.name, "t");
 	f->around.runtime_dir = f->dir;
