@@ -243,9 +243,12 @@ static void reap_locked(struct memory *memory, struct memory_slab **ret_empty)
 	}
 }
 
-/* Without the lock: asks the engine to let go of each, then files them as leaving. */
+/* Without the lock: asks the engine to let go of each, then files them as leaving. A process that does nothing more must get
+ * its answer too: so the engine is told, also by who finds the waiter thread waiting already. */
 static void slabs_part(struct memory *memory, struct memory_slab *slab)
 {
+	bool any = slab;
+
 	while (slab) {
 		struct memory_slab *next = slab->next;
 		struct wire_blob_release *record = ring_begin(memory->ring, WIRE_BLOB_RELEASE, sizeof(*record),
@@ -262,6 +265,8 @@ static void slabs_part(struct memory *memory, struct memory_slab *slab)
 		pthread_mutex_unlock(&memory->lock);
 		slab = next;
 	}
+	if (any)
+		ring_flush(memory->ring);
 }
 
 static void leaving_drop(struct memory *memory)
@@ -318,13 +323,16 @@ static bool reapable(struct ring *ring, struct ring_wait *wait)
 
 static void reaper_arm(struct memory *memory)
 {
-	bool arm;
+	bool due, arm;
 
 	pthread_mutex_lock(&memory->lock);
-	arm = !memory->reaper_set && (memory->leaving || memory->parting_bytes >= PARTING_QUIET_BYTES) &&
-	      !ring_is_lost(memory->ring);
+	due = (memory->leaving || memory->parting_bytes >= PARTING_QUIET_BYTES) && !ring_is_lost(memory->ring);
+	arm = due && !memory->reaper_set;
 	memory->reaper_set |= arm;
 	pthread_mutex_unlock(&memory->lock);
+	/* What it waits for already may be behind a record that a sleeping engine has not been told of. */
+	if (due && !arm)
+		ring_flush(memory->ring);
 	/* Without a thread for it the next allocation reaps. */
 	if (arm && ring_wait_async(memory->ring, &memory->reaper) < 0) {
 		pthread_mutex_lock(&memory->lock);
