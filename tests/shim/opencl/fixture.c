@@ -76,6 +76,11 @@ int fixture_setup(void **state)
 	return clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &device, NULL) == CL_SUCCESS ? 0 : -1;
 }
 
+bool fixture_staged(void)
+{
+	return getenv("VGPU_FORCE_STAGING") || getenv("TEST_STAGED");
+}
+
 int fixture_check(void **state)
 {
 	(void)state;

@@ -13,6 +13,7 @@
 #define CL_USE_DEPRECATED_OPENCL_2_0_APIS
 #define CL_USE_DEPRECATED_OPENCL_2_1_APIS
 #define CL_USE_DEPRECATED_OPENCL_2_2_APIS
+#include <stdbool.h>
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 #include <setjmp.h>
@@ -48,4 +49,6 @@ cl_int world_scale(struct world *world, cl_mem mem, int factor, size_t count, cl
 /* Group setup: points the loader at our library; resets the knobs. Test teardown: no violation happened. */
 int fixture_setup(void **state);
 int fixture_check(void **state);
+/* The run is through staging: no test may assume that buffers are the aperture. */
+bool fixture_staged(void);
 #endif

@@ -26,12 +26,6 @@ static void a_kernel_computes_and_its_result_is_read(void **state)
 	world_end(&world);
 }
 
-
-static bool staged(void)
-{
-	return getenv("VGPU_FORCE_STAGING") || getenv("TEST_STAGED");
-}
-
 static void transfers_keep_their_place_in_the_queue(void **state)
 {
 	struct world world;
@@ -137,7 +131,7 @@ static void a_map_is_the_memory_itself_on_a_unified_device(void **state)
 	assert_cl(error);
 	assert_cl(clGetMemObjectInfo(mem, CL_MEM_MAP_COUNT, sizeof(count), &count, NULL));
 	assert_int_equal(count, 2);
-	if (!staged())
+	if (!fixture_staged())
 		assert_ptr_equal(second, first + 16);
 	assert_cl(clEnqueueUnmapMemObject(world.queue, mem, second, 0, NULL, NULL));
 	assert_cl(clEnqueueUnmapMemObject(world.queue, mem, first, 0, NULL, NULL));
@@ -364,7 +358,7 @@ static void a_sub_buffer_is_a_part_of_its_parent(void **state)
 	cl_mem mem, part;
 
 	(void)state;
-	if (staged()) {		/* answers CL_OUT_OF_RESOURCES there, as docs/OPENCL.md says */
+	if (fixture_staged()) {		/* answers CL_OUT_OF_RESOURCES there, as docs/OPENCL.md says */
 		world_make(&world);
 		mem = world_buffer(&world, 4096, NULL);
 		assert_null(clCreateSubBuffer(mem, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error));
