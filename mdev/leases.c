@@ -471,6 +471,34 @@ void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint3
 	pthread_mutex_unlock(&leases->lock);
 }
 
+int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,
+		char ret_why[ADMISSION_WHY_BYTES])
+{
+	(void)hang_timeout_ns;
+	pthread_mutex_lock(&leases->lock);
+	int error = arbiter_edit(vgpu->entity, settings, monotonic_ns(), ret_why);
+	if (!error)
+		run_locked(vgpu->queue);
+	pthread_mutex_unlock(&leases->lock);
+	return error;
+}
+
+int leases_configure(struct leases *leases, const char *name, const struct run_queue_settings *settings, char ret_why[ADMISSION_WHY_BYTES])
+{
+	struct queue *queue;
+
+	pthread_mutex_lock(&leases->lock);
+	int error = queue_get_locked(leases, name, &queue);
+	if (error)
+		snprintf(ret_why, ADMISSION_WHY_BYTES, "no run queue can be made: %s", strerror(-error));
+	else
+		error = arbiter_configure(queue->arbiter, settings, monotonic_ns(), ret_why);
+	if (!error)
+		run_locked(queue);
+	pthread_mutex_unlock(&leases->lock);
+	return error;
+}
+
 int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd)
 {
 	struct stat status;

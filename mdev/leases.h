@@ -36,6 +36,15 @@ void leases_remove(struct leases *leases, struct leases_vgpu *vgpu);
 int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, int status_fd);
 void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context);
 
+/* Weight, cap, reservation, class and slice of a vGPU, while it runs; obeyed from the next lease on. hang_timeout_ns: how long one
+ * command may have the lease before its engine is killed, 0 = for ever. 0, or -EINVAL or -ENOSPC with one sentence in ret_why: then nothing
+ * has changed. */
+int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,
+		char ret_why[ADMISSION_WHY_BYTES]);
+
+/* Policy and parameters of a run queue, made if it is not there. Errors as above. */
+int leases_configure(struct leases *leases, const char *queue, const struct run_queue_settings *settings, char ret_why[ADMISSION_WHY_BYTES]);
+
 /* True if grant_fd is the very page vgpu runs on. */
 int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd);
 void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage);

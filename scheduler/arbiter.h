@@ -30,6 +30,7 @@
 
 #include "scheduler/lease.h"
 #include "scheduler/run_queue.h"
+#include "scheduler/trace.h"
 
 struct arbiter;
 struct arbiter_entity;	/* a vGPU in this run queue */
@@ -40,6 +41,20 @@ struct arbiter_ops {
 	void (*wake)(struct lease_grant *grant, void *data);
 	/* NULL = not wanted. The entity with this owner has held the lease for held_ns and was due to end before. */
 	void (*overrun)(void *owner, uint64_t held_ns, void *data);
+	/*
+	 * NULL = this parent's work cannot be stopped: leases end when it is drained. Stops all engines of owner where they stand, or lets
+	 * them go on. When it returns 0 none of them uses the parent any more; they cannot resist. -errno: this lease ends by a drain.
+	 */
+	int (*freeze)(void *owner, bool is_frozen, void *data);
+	/* NULL = a processor's time is not the parent's. The processor time of all processes of owner so far. */
+	uint64_t (*cpu_ns)(void *owner, void *data);
+	/* NULL = not wanted. One command of the engine (its owner as given to arbiter_engine_add) has had the lease for lease_ns, longer
+	 * than the vGPU's hang_timeout. Said once per command. */
+	void (*hang)(void *owner, void *engine_owner, uint64_t lease_ns, void *data);
+	/* NULL = not wanted. It used the parent for cpu_ns without a lease and was stopped for that. */
+	void (*squat)(void *owner, uint64_t cpu_ns, void *data);
+	/* NULL = not wanted. What was done, for a trace (trace.h). */
+	void (*note)(void *owner, enum trace_kind kind, uint64_t value, uint64_t kernel_id, uint64_t now_ns, void *data);
 };
 
 struct arbiter_settings {

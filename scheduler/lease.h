@@ -44,6 +44,8 @@
 #define LEASE_GRANTED (1u << 0)
 #define LEASE_CONTENDED (1u << 1)	/* somebody waits: obey the deadline, say when you are done */
 #define LEASE_REVOKE (1u << 2)		/* the deadline has passed: start nothing, drain, release */
+#define LEASE_FREEZES (1u << 3)		/* with GRANTED: at its end the engine is stopped where it stands and goes on with the next
+					 * grant, under the same epoch. It need not look at the deadline, nor drain */
 
 struct lease_grant {
 	uint32_t magic;
@@ -57,7 +59,8 @@ struct lease_grant {
 	_Atomic uint64_t grants;
 	_Atomic uint64_t overruns;
 	_Atomic uint64_t busy_base_ns;	/* sum of the engines' busy_ns when used_ns was last brought up to date */
-	uint64_t reserved[7];
+	_Atomic uint64_t frozen;	/* not 0: GRANTED, but stopped: it holds no lease, and wants one */
+	uint64_t reserved[6];
 };
 static_assert(sizeof(struct lease_grant) == 128, "kept across builds");
 #define LEASE_GRANT_BYTES 4096u
