@@ -21,6 +21,7 @@
 
 #include "mdev/event_log.h"
 #include "mdev/gpu/parent.h"
+#include "mdev/groups.h"
 #include "mdev/leases.h"
 #include "mdev/vgpu_spec.h"
 
@@ -39,6 +40,7 @@ struct instance;
 struct instance_surroundings {
 	sd_event *loop;
 	struct leases *leases;
+	const struct groups *groups;	/* NULL: this host has none */
 	struct event_log *events;
 	const char *runtime_dir;
 	/* Called whenever the state has become another one. */

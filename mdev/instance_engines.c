@@ -71,7 +71,7 @@ void instance_engine_add(struct instance *instance, const struct keeper_message 
 	if (!error)
 		error = sd_event_add_io(instance->around->loop, &engine->source, engine->pidfd, EPOLLIN, on_engine_exit, engine);
 	if (error >= 0)
-		error = leases_engine_add(instance->around->leases, instance->lease, engine->slot, engine->context, status_fd);
+		error = leases_engine_add(instance->around->leases, instance->lease, engine->slot, engine->context, engine->pid, status_fd);
 	else
 		close(status_fd);
 	engine->next = instance->engines;

@@ -74,7 +74,10 @@ static void take_lease(struct instance *instance, int grant_fd, int want_fd)
 	}
 	leases_remove(instance->around->leases, instance->lease);
 	instance->lease = NULL;
-	int error = leases_add(instance->around->leases, instance->spec->gpu, instance->spec->name, grant_fd, want_fd, &instance->lease);
+	char group[GROUPS_PATH_BYTES];
+	bool has_group = instance->around->groups && !groups_make(instance->around->groups, instance->spec->uuid, group);
+	int error = leases_add(instance->around->leases, instance->spec->gpu, instance->spec->name, has_group ? group : NULL, grant_fd, want_fd,
+			       &instance->lease);
 	if (error)
 		log_error("vGPU %s: its keeper's lease page cannot be used: %s; no kernel of it will run", instance->spec->name,
 			  strerror(-error));
@@ -260,6 +263,8 @@ void instance_watch_keeper(struct instance *instance, pid_t pid, int pidfd)
 	instance->keeper_pid = pidfd >= 0 ? pid : 0;
 	if (pidfd < 0)
 		return;
+	/* What it starts from now on is in its group as well. */
+	groups_serve(instance->around->groups, instance->spec->uuid, pid);
 	int r = sd_event_add_io(instance->around->loop, &instance->keeper_source, pidfd, EPOLLIN, on_keeper_exit, instance);
 	if (r < 0)
 		log_error("vGPU %s: cannot watch its keeper: %s", instance->spec->name, strerror(-r));
@@ -287,6 +292,11 @@ static void start_keeper(struct instance *instance)
 		if (!instance_devices(instance, NULL, NULL) || faccessat(dir_fd, "config.json", F_OK, 0))
 			error = instance->parent->ops->prepare(instance->parent, instance->spec, dir_fd, why);
 		close(dir_fd);
+	}
+	if (!error && instance->around->groups) {
+		char group[GROUPS_PATH_BYTES];
+		if (groups_make(instance->around->groups, instance->spec->uuid, group))
+			log_warning("vGPU %s has no cgroup of its own: its leases end by signals, which takes longer", instance->spec->name);
 	}
 	if (!error)
 		error = instance->parent->ops->start(instance->parent, instance->spec, instance->dir, &pid, &pidfd, why);

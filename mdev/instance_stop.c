@@ -162,6 +162,7 @@ static void finish(struct instance *instance)
 		instance_engine_gone(instance->engines);
 	leases_remove(instance->around->leases, instance->lease);
 	instance->lease = NULL;
+	groups_remove(instance->around->groups, instance->spec->uuid);
 	snprintf(path, sizeof(path), "%s/config.json", instance->dir);
 	unlink(path);
 	if (instance->lock_fd >= 0)

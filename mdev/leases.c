@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mdev/freezer.h"
 #include "mdev/log/log.h"
 
-#define OVERRUN_LOG_NS 5000000000ull	/* one line per vGPU in this time */
+/* Two writes into cgroup files, and the threads' wake-up: measured by make bench-fairness (lost_ns). */
+#define CPU_SWITCH_COST_NS 70000ull
+#define CPU_SLICE_MAX_NS 16000000ull
+#define OVERRUN_LOG_NS 5000000000ull	/* one line per vGPU and kind in this time */
 
 struct queue {
 	char name[64];
@@ -35,6 +40,8 @@ struct queue {
 
 struct engine {
 	uint32_t slot, context;
+	pid_t pid;
+	int pidfd;			/* -1: not a process of its own */
 	struct lease_status *status;
 	struct arbiter_engine *entity;
 	struct engine *next;
@@ -50,8 +57,11 @@ struct leases_vgpu {
 	struct lease_grant *grant;
 	struct arbiter_entity *entity;
 	struct engine *engines;
+	struct freezer *freezer;
 	uint64_t overrun_logged_ns;
 	uint64_t overruns_unsaid;
+	uint64_t squat_logged_ns;
+	uint64_t squat_unsaid_ns;
 	struct leases_vgpu *next;
 };
 
@@ -60,7 +70,8 @@ struct leases {
 	pthread_t thread;
 	int epoll_fd;
 	int stop_fd;
-	uint64_t slice_ns;
+	uint64_t slice_ns;		/* of all vGPUs; 0 = the run queues' own */
+	bool groups;			/* there are cgroups: freezing is quick */
 	uint64_t last_id;		/* epoll carries ids, so that an event of something removed finds nothing */
 	bool settled;
 	struct queue *queues;
@@ -99,7 +110,68 @@ static void overrun(void *owner, uint64_t held_ns, void *data)
 	vgpu->overruns_unsaid = 0;
 }
 
-static const struct arbiter_ops arbiter_operations = {.wake = wake, .overrun = overrun};
+static int freeze(void *owner, enum freeze_depth depth, void *data)
+{
+	struct leases_vgpu *vgpu = owner;
+
+	(void)data;
+	int error = freezer_set(vgpu->freezer, depth);
+	if (error)
+		log_warning("vGPU %s: its engines cannot be %s: %s", vgpu->name, depth == FREEZE_NOTHING ? "let go on" : "stopped",
+			    strerror(-error));
+	return error;
+}
+
+static uint64_t cpu_ns(void *owner, void *data)
+{
+	const struct leases_vgpu *vgpu = owner;
+
+	(void)data;
+	return freezer_cpu_ns(vgpu->freezer);
+}
+
+static void squat(void *owner, uint64_t used_ns, void *data)
+{
+	struct leases_vgpu *vgpu = owner;
+	uint64_t now_ns = monotonic_ns();
+
+	(void)data;
+	vgpu->squat_unsaid_ns += used_ns;
+	if (vgpu->squat_logged_ns && now_ns - vgpu->squat_logged_ns < OVERRUN_LOG_NS)
+		return;
+	log_info("vGPU %s works without a lease (a build, or a guest that floods its device): %llu ms since the last line, charged; it goes on in its turn",
+		 vgpu->name, (unsigned long long)(vgpu->squat_unsaid_ns / 1000000));
+	vgpu->squat_logged_ns = now_ns;
+	vgpu->squat_unsaid_ns = 0;
+}
+
+static void hang(void *owner, void *engine_owner, uint64_t lease_ns, void *data)
+{
+	const struct leases_vgpu *vgpu = owner;
+	const struct engine *engine = engine_owner;
+
+	(void)data;
+	log_warning("vGPU %s: a command of connection %u, context %u has had %s for %llu ms, longer than the hang timeout: its engine is ended",
+		    vgpu->name, engine->slot, engine->context, vgpu->queue->name, (unsigned long long)(lease_ns / 1000000));
+	if (engine->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, engine->pidfd, SIGKILL, NULL, 0);
+}
+
+static uint64_t clock_of(void *data)
+{
+	(void)data;
+	return monotonic_ns();
+}
+
+static const struct arbiter_ops arbiter_operations = {
+	.wake = wake,
+	.overrun = overrun,
+	.freeze = freeze,
+	.cpu_ns = cpu_ns,
+	.hang = hang,
+	.squat = squat,
+	.clock_ns = clock_of,
+};
 
 /* Lets the arbiter decide and sets the queue's timer to when it wants to be asked again. */
 static void run_locked(struct queue *queue)
@@ -186,15 +258,21 @@ static int watch(struct leases *leases, int fd, uint64_t id)
 	return epoll_ctl(leases->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-int leases_create(uint64_t slice_ns, struct leases **ret_leases)
+int leases_create(uint64_t slice_ns, bool groups, struct leases **ret_leases)
 {
 	struct leases *leases = calloc(1, sizeof(*leases));
 	int error;
 
 	if (!leases)
 		return -ENOMEM;
-	pthread_mutex_init(&leases->lock, NULL);
-	leases->slice_ns = slice_ns ? slice_ns : ARBITER_SLICE_NS;
+	/* The thread of the hand-overs must not wait for one of ordinary priority that has the lock and no processor. */
+	pthread_mutexattr_t attributes;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&leases->lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+	leases->slice_ns = slice_ns;
+	leases->groups = groups;
 	leases->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	leases->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (leases->epoll_fd < 0 || leases->stop_fd < 0) {
@@ -219,14 +297,22 @@ close:
 	return error;
 }
 
+static void engine_destroy(struct engine *engine)
+{
+	munmap(engine->status, LEASE_STATUS_BYTES);
+	if (engine->pidfd >= 0)
+		close(engine->pidfd);
+	free(engine);
+}
+
 static void vgpu_destroy(struct leases_vgpu *vgpu)
 {
 	while (vgpu->engines) {
 		struct engine *engine = vgpu->engines;
 		vgpu->engines = engine->next;
-		munmap(engine->status, LEASE_STATUS_BYTES);
-		free(engine);
+		engine_destroy(engine);
 	}
+	freezer_destroy(vgpu->freezer);
 	if (vgpu->grant)
 		munmap(vgpu->grant, LEASE_GRANT_BYTES);
 	if (vgpu->want_fd >= 0)
@@ -350,7 +436,7 @@ static void keep_locked(struct leases_vgpu *vgpu)
 		log_warning("vGPU %s: its scheduling before the restart cannot go on: %s; it begins anew", vgpu->name, why);
 }
 
-int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
+int leases_add(struct leases *leases, const char *queue, const char *name, const char *group, int grant_fd, int want_fd,
 	       struct leases_vgpu **ret_vgpu)
 {
 	struct leases_vgpu *vgpu = calloc(1, sizeof(*vgpu));
@@ -364,6 +450,9 @@ int leases_add(struct leases *leases, const char *queue, const char *name, int g
 	}
 	vgpu->want_fd = want_fd;
 	snprintf(vgpu->name, sizeof(vgpu->name), "%s", name);
+	vgpu->freezer = freezer_create(group);
+	if (!vgpu->freezer)
+		goto destroy;
 	/* Reading an empty eventfd must not stop the thread. */
 	fcntl(want_fd, F_SETFL, fcntl(want_fd, F_GETFL) | O_NONBLOCK);
 	error = map_page(grant_fd, LEASE_GRANT_BYTES, PROT_READ | PROT_WRITE, &page, &status);
@@ -425,13 +514,13 @@ static void engine_remove_locked(struct leases_vgpu *vgpu, uint32_t slot, uint32
 			continue;
 		arbiter_engine_remove(vgpu->entity, engine->entity, monotonic_ns());
 		*at = engine->next;
-		munmap(engine->status, LEASE_STATUS_BYTES);
-		free(engine);
+		freezer_engine_remove(vgpu->freezer, engine->pid);
+		engine_destroy(engine);
 		return;
 	}
 }
 
-int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, int status_fd)
+int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, pid_t pid, int status_fd)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	struct stat status;
@@ -445,19 +534,21 @@ int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t 
 	}
 	engine->slot = slot;
 	engine->context = context;
+	engine->pid = pid;
+	engine->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	engine->status = page;
 	pthread_mutex_lock(&leases->lock);
 	engine_remove_locked(vgpu, slot, context);
-	engine->entity = arbiter_engine_add(vgpu->entity, engine->status);
+	engine->entity = arbiter_engine_add(vgpu->entity, engine->status, engine);
 	if (engine->entity) {
+		freezer_engine_add(vgpu->freezer, pid);
 		engine->next = vgpu->engines;
 		vgpu->engines = engine;
 		run_locked(vgpu->queue);	/* it may want already */
 	}
 	pthread_mutex_unlock(&leases->lock);
 	if (!engine->entity) {
-		munmap(engine->status, LEASE_STATUS_BYTES);
-		free(engine);
+		engine_destroy(engine);
 		return -ENOMEM;
 	}
 	return 0;
@@ -474,11 +565,54 @@ void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint3
 int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,
 		char ret_why[ADMISSION_WHY_BYTES])
 {
-	(void)hang_timeout_ns;
 	pthread_mutex_lock(&leases->lock);
 	int error = arbiter_edit(vgpu->entity, settings, monotonic_ns(), ret_why);
-	if (!error)
+	if (!error) {
+		arbiter_set_hang_timeout(vgpu->entity, hang_timeout_ns);
 		run_locked(vgpu->queue);
+	}
+	pthread_mutex_unlock(&leases->lock);
+	return error;
+}
+
+static uint32_t processors(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return count > 0 ? (uint32_t)count : 1;
+}
+
+struct run_queue_settings leases_parent_defaults(bool on_cpu, uint32_t compute_units)
+{
+	struct run_queue_settings settings = run_queue_defaults();
+
+	if (!on_cpu)
+		return settings;
+	settings.switch_cost_ns = CPU_SWITCH_COST_NS;
+	settings.slice_max_ns = CPU_SLICE_MAX_NS;
+	/* Work that uses one processor of several leases one, not the machine. */
+	settings.leases = compute_units && compute_units < processors() ? processors() / compute_units : 1;
+	if (settings.leases > RUN_QUEUE_LEASES_MAX)
+		settings.leases = RUN_QUEUE_LEASES_MAX;
+	return settings;
+}
+
+int leases_set_parent(struct leases *leases, const char *name, bool on_cpu, uint32_t compute_units)
+{
+	struct run_queue_settings settings = leases_parent_defaults(on_cpu, compute_units);
+	char why[ADMISSION_WHY_BYTES];
+	struct queue *queue;
+
+	settings.slice_ns = leases->slice_ns;
+	pthread_mutex_lock(&leases->lock);
+	int error = queue_get_locked(leases, name, &queue);
+	if (!error)
+		error = arbiter_configure(queue->arbiter, &settings, monotonic_ns(), why);
+	if (!error) {
+		/* Without groups stopping takes milliseconds: then only those are stopped who do not end by themselves. */
+		arbiter_set_parent(queue->arbiter, on_cpu && leases->groups, on_cpu ? processors() : 0);
+		run_locked(queue);
+	}
 	pthread_mutex_unlock(&leases->lock);
 	return error;
 }
@@ -504,6 +638,19 @@ int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd)
 	struct stat status;
 
 	return vgpu && !fstat(grant_fd, &status) && status.st_dev == vgpu->device && status.st_ino == vgpu->inode;
+}
+
+bool leases_totals(struct leases *leases, const char *name, struct arbiter_totals *ret_totals)
+{
+	struct queue *queue;
+
+	pthread_mutex_lock(&leases->lock);
+	for (queue = leases->queues; queue && strcmp(queue->name, name); queue = queue->next)
+		;
+	if (queue)
+		arbiter_totals(queue->arbiter, ret_totals);
+	pthread_mutex_unlock(&leases->lock);
+	return queue;
 }
 
 void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage)

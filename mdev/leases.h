@@ -9,6 +9,7 @@
 #ifndef VGPU_MDEV_LEASES_H
 #define VGPU_MDEV_LEASES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,23 +18,25 @@
 struct leases;
 struct leases_vgpu;
 
-/* Starts the thread. slice_ns 0 = ARBITER_SLICE_NS. Nothing is granted until leases_settle. 0 or -errno. */
-int leases_create(uint64_t slice_ns, struct leases **ret_leases);
+/* Starts the thread. slice_ns: of all vGPUs, 0 = as each run queue has it. groups: vGPUs have cgroups, so that leases can end by freezing.
+ * Nothing is granted until leases_settle. 0 or -errno. */
+int leases_create(uint64_t slice_ns, bool groups, struct leases **ret_leases);
 /* Stops the thread and forgets; the pages stay as they are, for the next vgpud. Accepts NULL. */
 void leases_destroy(struct leases *leases);
 
 /* All who may hold a lease have been heard: granting begins. */
 void leases_settle(struct leases *leases);
 
-/* Adds a vGPU to the run queue named queue. Takes both descriptors, also on failure. name is for the log, copied. 0 or -errno. */
-int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
+/* Adds a vGPU to the run queue named queue. Takes both descriptors, also on failure. name is for the log, copied. group: the folder of
+ * its cgroup (groups.h), or NULL. 0 or -errno. */
+int leases_add(struct leases *leases, const char *queue, const char *name, const char *group, int grant_fd, int want_fd,
 	       struct leases_vgpu **ret_vgpu);
 /* Its engines must be dead. Accepts NULL. */
 void leases_remove(struct leases *leases, struct leases_vgpu *vgpu);
 
-/* Replaces the engine of (slot, context), if there is one. Takes status_fd, also on failure. 0, or -errno: -EPERM for a page
- * that could be truncated under us. */
-int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, int status_fd);
+/* Replaces the engine of (slot, context), if there is one. pid: the process, 0 = none (a test's thread). Takes status_fd, also on
+ * failure. 0, or -errno: -EPERM for a page that could be truncated under us. */
+int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context, pid_t pid, int status_fd);
 void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint32_t slot, uint32_t context);
 
 /* Weight, cap, reservation, class and slice of a vGPU, while it runs; obeyed from the next lease on. hang_timeout_ns: how long one
@@ -42,11 +45,20 @@ void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint3
 int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,
 		char ret_why[ADMISSION_WHY_BYTES]);
 
+/* What the parent of a run queue is, made if it is not there: on_cpu, the processors of this host, of which a kernel uses
+ * compute_units. Then leases end by freezing, processor time without a lease is charged, and as many leases are given at a time as there
+ * are times compute_units processors. 0 or -errno. */
+int leases_set_parent(struct leases *leases, const char *queue, bool on_cpu, uint32_t compute_units);
+/* What a run queue begins with on that parent; leases_configure with others is the user's choice. */
+struct run_queue_settings leases_parent_defaults(bool on_cpu, uint32_t compute_units);
+
 /* Policy and parameters of a run queue, made if it is not there. Errors as above. */
 int leases_configure(struct leases *leases, const char *queue, const struct run_queue_settings *settings, char ret_why[ADMISSION_WHY_BYTES]);
 
 /* True if grant_fd is the very page vgpu runs on. */
 int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd);
+/* False: there is no such run queue yet. */
+bool leases_totals(struct leases *leases, const char *queue, struct arbiter_totals *ret_totals);
 void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage);
 
 #endif

@@ -94,6 +94,9 @@ static void on_parent(struct parent *parent, void *data)
 		return;
 	}
 	gpu->parent = parent;
+	int error = leases_set_parent(service->leases, gpu->id, !strcmp(facts->type, "cpu"), facts->compute_units);
+	if (error)
+		log_error("%s: no run queue: %s", gpu->id, strerror(-error));
 	profile_add_builtin(&service->builtin, facts->vram_bytes);
 	event_log_add(service->events, "gpu.found", gpu->id, "%s by %s, %s for vGPUs", facts->name, facts->driver,
 		      quantity_format_bytes(facts->vram_bytes, size, sizeof(size)));
@@ -141,16 +144,19 @@ static json_t *gpu_json(const struct service *service, const struct gpu *gpu)
 {
 	static const struct parent_facts nothing;
 	const struct parent_facts *facts = gpu->parent ? gpu->parent->ops->facts(gpu->parent) : &nothing;
+	struct arbiter_totals totals = {0};
 	unsigned vgpus = 0;
 
+	leases_totals(service->leases, gpu->id, &totals);
 	for (const struct vgpu *vgpu = service->vgpus; vgpu; vgpu = vgpu->next)
 		vgpus += !strcmp(vgpu->spec.gpu, gpu->id);
-	return json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
+	return json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si sI sI sI sI}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
 			 gpu->parent ? gpu->parent->ops->kind : "", "name", facts->name, "vendor", facts->vendor, "driver",
 			 facts->driver, "type", facts->type, "icd", facts->icd, "memory_bytes", (json_int_t)facts->memory_bytes,
 			 "vram_bytes", (json_int_t)facts->vram_bytes, "vram_free_bytes",
 			 (json_int_t)service_gpu_free_bytes(service, gpu), "compute_units", (int)facts->compute_units, "unified",
-			 (int)facts->unified, "vgpus", (int)vgpus);
+			 (int)facts->unified, "vgpus", (int)vgpus, "contended_ns", (json_int_t)totals.contended_ns, "lost_ns",
+			 (json_int_t)totals.lost_ns, "switches", (json_int_t)totals.switches, "freezes", (json_int_t)totals.freezes);
 }
 
 static bool gpu_is_shown(const struct service *service, const struct gpu *gpu)
@@ -329,14 +335,16 @@ int service_create(sd_event *loop, const struct service_settings *settings, void
 	service->events = event_log_create();
 	if (!service->events)
 		goto fail;
-	error = leases_create(settings->slice_ns, &service->leases);
+	if (groups_open(settings->runtime_dir, &service->groups, ret_why))
+		log_info("%s: leases end by signals, which takes longer", ret_why);
+	error = leases_create(settings->slice_ns, service->groups, &service->leases);
 	if (!error)
 		error = add_sources(service);
 	if (error) {
 		snprintf(ret_why, 256, "cannot start: %s", strerror(-error));
 		goto fail;
 	}
-	service->surroundings = (struct instance_surroundings){.loop = loop, .leases = service->leases, .events = service->events,
+	service->surroundings = (struct instance_surroundings){.loop = loop, .leases = service->leases, .groups = service->groups, .events = service->events,
 							       .runtime_dir = service->settings.runtime_dir,
 							       .changed = on_instance_changed};
 	snprintf(folder, sizeof(folder), "%s/vgpu", settings->runtime_dir);
@@ -372,6 +380,7 @@ void service_destroy(struct service *service)
 		return;
 	service_vgpus_destroy(service);
 	leases_destroy(service->leases);
+	groups_close(service->groups);
 	while (service->gpus) {
 		struct gpu *gpu = service->gpus;
 		service->gpus = gpu->next;

@@ -34,6 +34,7 @@ struct service {
 	struct store *store;
 	struct event_log *events;
 	struct leases *leases;
+	struct groups *groups;		/* NULL: this host has none that we could use */
 	struct instance_surroundings surroundings;
 	struct gpu *gpus;
 	struct profile *builtin;

@@ -2,14 +2,14 @@
 # The service. Everything of vgpud but main, so that tests can link it.
 SERVICE_SRCS := \
 	mdev/api/api.c mdev/api/handlers.c mdev/api/route.c \
-	mdev/child.c mdev/daemon_options.c mdev/event_log.c mdev/folder.c \
+	mdev/child.c mdev/daemon_options.c mdev/event_log.c mdev/folder.c mdev/freezer.c mdev/groups.c \
 	mdev/gpu/capset.c mdev/gpu/mediated.c mdev/gpu/probe.c \
 	mdev/instance.c mdev/instance_engines.c mdev/instance_keeper.c mdev/instance_stop.c \
 	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/leases.c mdev/lock_holder.c mdev/log/log.c \
 	mdev/process_note.c mdev/profile.c mdev/quantity.c mdev/refusal.c \
 	mdev/service.c mdev/service_profiles.c mdev/service_vgpus.c \
 	mdev/store/store.c mdev/vgpu_spec.c \
-	scheduler/arbiter.c $(RUN_QUEUE_SRCS)
+	$(ARBITER_SRCS)
 
 PROGRAMS += vgpud
 vgpud_SRCS := mdev/vgpud.c $(SERVICE_SRCS)

@@ -2,24 +2,32 @@
 /*
  * Carries the decisions of one run queue to the vGPUs' lease pages, and what the pages say to the run queue.
  *
- * Pure: no clock (now_ns is an argument), no I/O, no log, no thread. It reads and writes the lease pages
- * (lease.h) it is given, and asks for futex wake-ups and reports overruns through arbiter_ops.
+ * Pure: no clock of its own, no I/O, no log, no thread. It reads and writes the lease pages
+ * (lease.h) it is given, and does the rest through arbiter_ops: futex wake-ups, freezing, processor time, reports.
  *
  * Who is next and until when is the run queue's to say (run_queue.h). Theory of operation. Who holds is in the pages, nothing in here:
- *  - who holds: the one entity whose word is GRANTED;
+ *  - who holds: an entity whose word is GRANTED and who is not frozen;
  *  - who has not let go yet: an entity whose word was taken back, with an engine in RUN under the epoch before;
- *  - who waits: an entity with an engine in WANT.
+ *  - who waits: an entity with an engine in WANT, or a frozen one.
  * So arbiter_run can be called at any time, after any event or none, and an arbiter that starts over the pages of one
- * that was killed goes on where that one stopped. It never grants while anybody holds or has not let go.
+ * that was killed goes on where that one stopped. It never grants more leases than there are.
  *
  *   nobody waits    GRANTED, deadline 0: an open lease; time used is what its engines say, at most wall time
  *   somebody waits  CONTENDED with a deadline; charged by wall time from here to the observed release
  *   holder idle     taken back at once
- *   deadline        REVOKE: nothing new starts; taken back when no engine of it is in RUN
- *   overrun         still RUN overrun_grace_ns after that: counted, reported once per grant, waited for
+ *   deadline        where the parent can be frozen: frozen, and somebody else goes on. Elsewhere REVOKE: nothing new starts; taken back when no
+ *                   engine of it is in RUN
+ *   overrun         still RUN overrun_grace_ns after a REVOKE, or after its word was taken back: counted, reported once per grant; frozen if
+ *                   that is possible, else waited for
  *
- * Distrusts the status pages: each field is read once per decision; a lie costs the liar's vGPU its own lease time,
- * and a RUN that never ends holds the queue up until the engine is killed.
+ * On a parent that is the processor itself, what a vGPU's processes use outside its leases (builds, parsing, polling, doorbells) is charged
+ * as debt, from the kernel's count. Who goes on so (`squat`) is frozen and waits for a lease like everybody: its builds then run in turns.
+ *
+ * Distrusts the status pages: each field is read once per decision; a lie costs the liar's vGPU its own lease time. Where freezing is
+ * impossible a RUN that never ends holds the queue up until the engine is killed (hang_timeout).
+ *
+ *   arbiter.c           members and the run       arbiter_books.c  what the pages say, what is charged
+ *   arbiter_moves.c     grant, end, freeze        arbiter_squat.c  the processor time of those without a lease
  */
 #ifndef VGPU_SCHEDULER_ARBITER_H
 #define VGPU_SCHEDULER_ARBITER_H
@@ -36,16 +44,22 @@ struct arbiter;
 struct arbiter_entity;	/* a vGPU in this run queue */
 struct arbiter_engine;	/* one engine process of it */
 
+enum freeze_depth {
+	FREEZE_NOTHING = 0,
+	FREEZE_ENGINES = 1,
+	FREEZE_ALL = 2,
+};
+
 struct arbiter_ops {
 	/* Required. Wake all who sleep on the futex word of grant. */
 	void (*wake)(struct lease_grant *grant, void *data);
 	/* NULL = not wanted. The entity with this owner has held the lease for held_ns and was due to end before. */
 	void (*overrun)(void *owner, uint64_t held_ns, void *data);
 	/*
-	 * NULL = this parent's work cannot be stopped: leases end when it is drained. Stops all engines of owner where they stand, or lets
-	 * them go on. When it returns 0 none of them uses the parent any more; they cannot resist. -errno: this lease ends by a drain.
+	 * NULL = no engine can be stopped from outside. When it returns 0, no engine of owner (FREEZE_ALL: no process that serves its guest) uses
+	 * the parent any more, and it cannot resist; or, with FREEZE_NOTHING, all go on. -errno: it could not be done.
 	 */
-	int (*freeze)(void *owner, bool is_frozen, void *data);
+	int (*freeze)(void *owner, enum freeze_depth depth, void *data);
 	/* NULL = a processor's time is not the parent's. The processor time of all processes of owner so far. */
 	uint64_t (*cpu_ns)(void *owner, void *data);
 	/* NULL = not wanted. One command of the engine (its owner as given to arbiter_engine_add) has had the lease for lease_ns, longer
@@ -53,23 +67,42 @@ struct arbiter_ops {
 	void (*hang)(void *owner, void *engine_owner, uint64_t lease_ns, void *data);
 	/* NULL = not wanted. It used the parent for cpu_ns without a lease and was stopped for that. */
 	void (*squat)(void *owner, uint64_t cpu_ns, void *data);
+	/* NULL = now_ns throughout a run. The time, for the books of a run in which freezing takes its time. */
+	uint64_t (*clock_ns)(void *data);
 	/* NULL = not wanted. What was done, for a trace (trace.h). */
 	void (*note)(void *owner, enum trace_kind kind, uint64_t value, uint64_t kernel_id, uint64_t now_ns, void *data);
 };
 
 struct arbiter_settings {
 	uint64_t slice_ns;		/* of all vGPUs; 0 = the run queue's own */
-	uint64_t overrun_grace_ns;
+	uint64_t overrun_grace_ns;	/* preempt_timeout */
+	bool freezes;			/* leases end by ops.freeze, at the deadline */
+	uint32_t processors;		/* the parent is so many processors, and ops.cpu_ns counts; 0 = something else */
 };
 #define ARBITER_SLICE_NS 4000000ull
 #define ARBITER_OVERRUN_GRACE_NS 10000000ull	/* preempt_timeout */
 #define ARBITER_FOLD_NS 1000000000ull		/* how often an open lease's use is written to its page */
+#define ARBITER_SQUAT_NS 2000000ull		/* processor time without a lease that is only charged; more, and it waits for one */
+#define ARBITER_LOOK_NS 20000000ull		/* how often the processor time of those without a lease is looked at; eight times */
+						/* as long where it was nothing */
+#define ARBITER_HANG_MIN_NS 10000000ull
 
 struct arbiter_usage {
 	uint64_t gpu_time_ns;	/* contended leases by wall time, open ones by the engines' word, at most wall time */
 	uint64_t grants;
 	uint64_t overruns;
+	uint64_t unleased_ns;	/* processor time without a lease, charged; since this arbiter began */
+	uint64_t hangs;		/* engines given up since this arbiter began */
 	bool holds;
+	bool frozen;
+};
+
+/* Of the whole run queue, since this arbiter began. */
+struct arbiter_totals {
+	uint64_t contended_ns;	/* somebody waited who might have had a lease */
+	uint64_t lost_ns;	/* of these, a lease was free: what it took to end one and begin the next */
+	uint64_t switches;	/* grants to another vGPU than the last */
+	uint64_t freezes;
 };
 
 /* Borrows ops and data for its life. NULL without memory, or with a slice that is out of bounds. */
@@ -91,8 +124,9 @@ int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2],
 /* Takes it out with its engines, which must be dead. Accepts NULL. */
 void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint64_t now_ns);
 
-/* Adds an engine by its status page, borrowed; while held, it counts as one that was there before. NULL without memory. */
-struct arbiter_engine *arbiter_engine_add(struct arbiter_entity *entity, const struct lease_status *status);
+/* Adds an engine by its status page, borrowed; while held, it counts as one that was there before. owner: for ops.hang. NULL without
+ * memory. */
+struct arbiter_engine *arbiter_engine_add(struct arbiter_entity *entity, const struct lease_status *status, void *owner);
 /* The engine is dead: what its page says counts no more. Accepts NULL. */
 void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine *engine, uint64_t now_ns);
 
@@ -100,11 +134,16 @@ void arbiter_engine_remove(struct arbiter_entity *entity, struct arbiter_engine 
  * the time it returned has come. Returns when to call again at the latest (CLOCK_MONOTONIC of now_ns), 0 = on an event only. */
 uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns);
 
-/* Weight, cap and the like of a vGPU, or the run queue's policy; the default ones before. One lease is granted at a time, whatever
- * settings->leases says. 0, or -EINVAL or -ENOSPC with one sentence in ret_why. Call arbiter_run afterwards. */
+/* Weight, cap and the like of a vGPU, or the run queue's policy; the default ones before. 0, or -EINVAL or -ENOSPC with one sentence in ret_why. Call arbiter_run afterwards. */
 int arbiter_edit(struct arbiter_entity *entity, const struct entity_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 
+/* How long one command may have the lease, 0 = for ever; at least ARBITER_HANG_MIN_NS. See ops.hang. */
+void arbiter_set_hang_timeout(struct arbiter_entity *entity, uint64_t timeout_ns);
+/* What the parent is; holds from the next lease on. */
+void arbiter_set_parent(struct arbiter *arbiter, bool freezes, uint32_t processors);
+
+void arbiter_totals(const struct arbiter *arbiter, struct arbiter_totals *ret_totals);
 void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage);
 
 #endif

@@ -31,6 +31,14 @@ static void tell_arbiter(const struct lease_holder *holder)
 	(void)written;
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* Enters RUN under the word just read; false if the arbiter took it back meanwhile. */
 static bool enter(struct lease_holder *holder, uint64_t word)
 {
@@ -40,6 +48,8 @@ static bool enter(struct lease_holder *holder, uint64_t word)
 	if (lease_word_epoch(again) == lease_word_epoch(word) && (again & LEASE_GRANTED) && !(again & LEASE_REVOKE)) {
 		holder->epoch = lease_word_epoch(word);
 		holder->held = true;
+		if (again & LEASE_CONTENDED)
+			atomic_store_explicit(&holder->status->run_at_ns, monotonic_ns(), memory_order_relaxed);
 		return true;
 	}
 	atomic_store(&holder->status->state, LEASE_WANT);
@@ -93,10 +103,19 @@ bool lease_must_stop(const struct lease_holder *holder, uint64_t now_ns)
 
 	if (!holder->held || lease_word_epoch(word) != holder->epoch || (word & LEASE_REVOKE) || !(word & LEASE_GRANTED))
 		return true;
-	if (!(word & LEASE_CONTENDED))
+	if (!(word & LEASE_CONTENDED) || (word & LEASE_FREEZES))
 		return false;
 	uint64_t deadline_ns = atomic_load_explicit(&holder->grant->deadline_ns, memory_order_relaxed);
 	return deadline_ns && now_ns >= deadline_ns;
+}
+
+bool lease_may_stay(const struct lease_holder *holder)
+{
+	uint64_t word = atomic_load_explicit(&holder->grant->word, memory_order_acquire);
+
+	if (!(word & LEASE_GRANTED) || (word & LEASE_REVOKE))
+		return false;
+	return !(word & LEASE_CONTENDED) || ((word & LEASE_FREEZES) && holder->held && lease_word_epoch(word) == holder->epoch);
 }
 
 void lease_release(struct lease_holder *holder, bool want_more)

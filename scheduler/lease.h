@@ -24,6 +24,11 @@
  * The store of RUN followed by the second load, against the arbiter's store of the word followed by
  * its reads of the status pages, is the Dekker pair that excludes two holders; all four are seq_cst.
  *
+ * Where the parent is the processor the arbiter does not ask: at the deadline it stops the engines of the vGPU where they stand (frozen),
+ * from outside, by the kernel. The word stays GRANTED under its epoch, so an engine that goes on, milliseconds later, has noticed nothing;
+ * meanwhile the vGPU holds no lease. FREEZES in the word tells an engine that it need not look at the deadline, nor drain, and may keep its
+ * lease while it waits a moment for the next command: the lease can be taken at any instant.
+ *
  * A lone vGPU keeps GRANTED with deadline_ns 0 (open lease): its engines go IDLE -> RUN -> IDLE with no
  * system call. Several engines of one vGPU run under the same grant at the same time.
  * The time charged is from grant to observed release, never an engine's word; busy_ns is only for
@@ -59,12 +64,18 @@ struct lease_grant {
 	_Atomic uint64_t grants;
 	_Atomic uint64_t overruns;
 	_Atomic uint64_t busy_base_ns;	/* sum of the engines' busy_ns when used_ns was last brought up to date */
-	_Atomic uint64_t frozen;	/* not 0: GRANTED, but stopped: it holds no lease, and wants one */
+	_Atomic uint64_t frozen;	/* enum lease_frozen: not 0 = stopped: it holds no lease, whatever the word says, and wants one */
 	uint64_t reserved[6];
 };
 static_assert(sizeof(struct lease_grant) == 128, "kept across builds");
 #define LEASE_GRANT_BYTES 4096u
 #define LEASE_RECORDS_AT 256u	/* in the grant page: two struct entity_record (entity.h), the arbiter's own as well */
+
+enum lease_frozen {
+	LEASE_THAWED = 0,
+	LEASE_FROZEN_AT_END = 1,	/* of its lease, with work under way: the word stays GRANTED */
+	LEASE_FROZEN_WITHOUT = 2,	/* it used the parent without a lease */
+};
 
 enum lease_state {
 	LEASE_IDLE = 0,
@@ -80,8 +91,9 @@ struct lease_status {
 	_Atomic uint64_t busy_ns;	/* the engine's own count of time with work on the device */
 	_Atomic uint64_t kernels;	/* launched so far */
 	_Atomic uint64_t kernel_id;	/* a hash naming what runs now, for prediction; 0 unknown */
-	_Atomic uint64_t heartbeat_ns;
-	uint64_t reserved[10];
+	_Atomic uint64_t heartbeat_ns;	/* when work was last done */
+	_Atomic uint64_t run_at_ns;	/* when it entered RUN under a contended lease; for the books of lost time only */
+	uint64_t reserved[9];
 };
 static_assert(sizeof(struct lease_status) == 128, "kept across builds");
 #define LEASE_STATUS_BYTES 4096u
@@ -114,6 +126,10 @@ int lease_take(struct lease_holder *holder, int timeout_ms);
 /* True if the holder must not start another chunk: revoked, past its deadline while contended, or not
  * held. now_ns: CLOCK_MONOTONIC. One acquire load while nobody waits. */
 bool lease_must_stop(const struct lease_holder *holder, uint64_t now_ns);
+
+/* Whether an engine without work may poll for a moment, keeping its lease: nobody waits, or the lease can be taken from it at any
+ * instant. One acquire load; any thread. */
+bool lease_may_stay(const struct lease_holder *holder);
 
 /* Gives the lease back; the device must be drained. want_more: go to WANT, not IDLE, because work is queued.
  * No system call unless somebody waits. */

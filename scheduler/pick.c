@@ -284,6 +284,19 @@ uint64_t run_queue_chunk_ns(struct run_queue *queue, const struct entity *entity
 	return piece_ns;
 }
 
+bool run_queue_somebody_waits(const struct run_queue *queue)
+{
+	for (size_t i = 0; i < queue->count; i++)
+		if (is_waiting(queue->entities[i]))
+			return true;
+	return false;
+}
+
+bool run_queue_has_free_lease(const struct run_queue *queue)
+{
+	return queue->holding_count < queue->settings.leases;
+}
+
 uint64_t run_queue_next_ns(const struct run_queue *queue, uint64_t now_ns)
 {
 	uint64_t next_ns = 0;

@@ -349,6 +349,22 @@ void run_queue_charge(struct run_queue *queue, struct entity *entity, uint64_t u
 	entity->lease_used_ns += used_ns;
 }
 
+void run_queue_charge_unleased(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns)
+{
+	if (entity->holds || !used_ns) {
+		run_queue_charge(queue, entity, used_ns, now_ns);
+		return;
+	}
+	account_refresh(queue, now_ns);
+	entity->used_ns += used_ns;
+	if (entity->cap_ppm < ENTITY_WHOLE_PPM)
+		entity->tokens_ns -= (int64_t)used_ns;
+	if (entity->settings.class == ENTITY_IDLE && !account_is_holding(queue))
+		entity->idle_used_ns += used_ns * ENTITY_WEIGHT / entity->settings.weight;
+	else
+		timeline_charge_absent(queue, entity, used_ns, now_ns);
+}
+
 void run_queue_release(struct run_queue *queue, struct entity *entity, bool wants_more, uint64_t kernel_id, uint64_t now_ns)
 {
 	if (!entity->holds)

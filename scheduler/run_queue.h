@@ -118,6 +118,8 @@ void run_queue_wake(struct run_queue *queue, struct entity *entity, uint64_t ker
 void run_queue_sleep(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 /* A holder has used used_ns since its grant, or since the last charge. Call before each question that is asked while leases are held. */
 void run_queue_charge(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns);
+/* It used the parent for used_ns without a lease: a debt, also while it sleeps. */
+void run_queue_charge_unleased(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns);
 /* Its lease is over, and all of it is charged. wants_more, kernel_id: as for run_queue_wake. */
 void run_queue_release(struct run_queue *queue, struct entity *entity, bool wants_more, uint64_t kernel_id, uint64_t now_ns);
 /* A piece of work that could not be stopped took took_ns. */
@@ -138,6 +140,10 @@ bool run_queue_may_start(struct run_queue *queue, struct entity *entity, uint64_
 uint64_t run_queue_chunk_ns(struct run_queue *queue, const struct entity *entity, uint64_t now_ns);
 /* When time alone may change an answer (a cap's refill, a budget's period); 0 = never. */
 uint64_t run_queue_next_ns(const struct run_queue *queue, uint64_t now_ns);
+
+/* Somebody wants a lease who has none and may have one; a lease is free. */
+bool run_queue_somebody_waits(const struct run_queue *queue);
+bool run_queue_has_free_lease(const struct run_queue *queue);
 
 /* ---- what is known -------------------------------------------------------------------------------- */
 

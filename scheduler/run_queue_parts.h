@@ -108,6 +108,8 @@ int64_t timeline_lag_ns(const struct run_queue *queue, const struct entity *enti
 void timeline_update(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 void timeline_take_out(struct run_queue *queue, struct entity *entity, uint64_t now_ns);
 void timeline_charge(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns);
+/* The same of one that holds no lease: its debt counts from now on, also if it sleeps. */
+void timeline_charge_absent(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns);
 /* Begins a new request: a slice, or the piece it would start first if that is longer. */
 void timeline_request(struct run_queue *queue, struct entity *entity);
 /* Makes the weights those that count now. */

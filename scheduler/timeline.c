@@ -163,6 +163,15 @@ static void suspend(struct run_queue *queue, int64_t zero_ve, uint64_t now_ns)
 	queue->empty_since_ns = now_ns;
 }
 
+/* What is left of a debt: an idle GPU pays it back at the pace of time. */
+static int64_t paid_by_idleness_ns(const struct run_queue *queue, const struct entity *entity, uint64_t now_ns)
+{
+	uint64_t from_ns = entity->away_since_ns > queue->empty_since_ns ? entity->away_since_ns : queue->empty_since_ns;
+	int64_t left_ns = entity->lag_ns + (int64_t)(now_ns - from_ns);
+
+	return left_ns < 0 ? left_ns : 0;
+}
+
 /* Somebody is present again: debts that the idle time has not paid are in the set again. */
 static void resume(struct run_queue *queue, const struct entity *first, uint64_t now_ns)
 {
@@ -172,9 +181,7 @@ static void resume(struct run_queue *queue, const struct entity *first, uint64_t
 		struct entity *entity = queue->entities[i];
 		if (entity->in_set || entity->lag_ns >= 0)
 			continue;
-		int64_t since_ns = (int64_t)(now_ns - (entity->away_since_ns > queue->empty_since_ns ? entity->away_since_ns :
-													queue->empty_since_ns));
-		entity->lag_ns = entity->lag_ns + since_ns < 0 ? entity->lag_ns + since_ns : 0;
+		entity->lag_ns = paid_by_idleness_ns(queue, entity, now_ns);
 		entity->away_since_ns = now_ns;
 		if (!entity->lag_ns || entity == first)
 			continue;
@@ -270,6 +277,26 @@ void timeline_charge(struct run_queue *queue, struct entity *entity, uint64_t us
 	if (entity->ve > REBASE_AT)
 		rebase(queue);
 	let_repaid_go(queue, now_ns);
+}
+
+void timeline_charge_absent(struct run_queue *queue, struct entity *entity, uint64_t used_ns, uint64_t now_ns)
+{
+	if (entity->in_set) {
+		timeline_charge(queue, entity, used_ns, now_ns);
+		timeline_request(queue, entity);
+		return;
+	}
+	int64_t lag_ns = lag_after_ns(queue, entity, now_ns);
+	if (lag_ns < 0 && !queue->present_count)
+		lag_ns = paid_by_idleness_ns(queue, entity, now_ns);
+	entity->lag_ns = lag_ns - (int64_t)used_ns;
+	entity->away_since_ns = now_ns;
+	/* Off the top or parked it comes back by itself; who sleeps in debt is in the set as long as anybody is. */
+	if (entity->lag_ns >= 0 || entity->wants || entity->holds || !queue->present_count)
+		return;
+	place(queue, entity, entity->lag_ns);
+	queue->asleep_count++;
+	timeline_reweigh(queue, now_ns);
 }
 
 /* Each lease is a request of its own: one that was cut short has moved ve, and with it vd, by as little as it had. */

@@ -53,7 +53,7 @@ static int begin(void **state)
 	f->around.changed = changed;
 	f->around.events = event_log_create();
 	assert_true(sd_event_new(&f->around.loop) >= 0);
-	assert_int_equal(leases_create(0, &f->around.leases), 0);
+	assert_int_equal(leases_create(0, false, &f->around.leases), 0);
 	assert_int_equal(instance_create(&f->spec, &f->around, NULL, &f->instance, why), 0);
 	*state = f;
 	return 0;

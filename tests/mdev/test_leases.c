@@ -115,11 +115,11 @@ static void *engine_thread(void *data)
 
 static void connect_all(struct world *world)
 {
-	assert_int_equal(leases_create(1000000, &world->leases), 0);
+	assert_int_equal(leases_create(1000000, false, &world->leases), 0);
 	for (unsigned i = 0; i < VGPUS; i++) {
-		assert_int_equal(leases_add(world->leases, "gpu0", "test", dup(world->grant_fd[i]), dup(world->want_fd[i]), &world->vgpu[i]), 0);
+		assert_int_equal(leases_add(world->leases, "gpu0", "test", NULL, dup(world->grant_fd[i]), dup(world->want_fd[i]), &world->vgpu[i]), 0);
 		for (unsigned k = 0; k < ENGINES; k++)
-			assert_int_equal(leases_engine_add(world->leases, world->vgpu[i], 0, k, dup(world->engine[i][k].status_fd)), 0);
+			assert_int_equal(leases_engine_add(world->leases, world->vgpu[i], 0, k, 0, dup(world->engine[i][k].status_fd)), 0);
 	}
 	leases_settle(world->leases);
 }
@@ -209,13 +209,13 @@ static void a_status_page_that_could_be_truncated_is_refused(void **state)
 	(void)state;
 	grant->magic = LEASE_MAGIC;
 	grant->version = LEASE_VERSION;
-	assert_int_equal(leases_create(0, &leases), 0);
-	assert_int_equal(leases_add(leases, "gpu0", "test", grant_fd, eventfd(0, 0), &vgpu), 0);
+	assert_int_equal(leases_create(0, false, &leases), 0);
+	assert_int_equal(leases_add(leases, "gpu0", "test", NULL, grant_fd, eventfd(0, 0), &vgpu), 0);
 	int unsealable = memfd_create("page", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(unsealable, 4096), 0);
-	assert_int_equal(leases_engine_add(leases, vgpu, 0, 0, unsealable), -EPERM);
+	assert_int_equal(leases_engine_add(leases, vgpu, 0, 0, 0, unsealable), -EPERM);
 	int small = memfd_create("page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	assert_int_equal(leases_engine_add(leases, vgpu, 0, 0, small), -EPROTO);
+	assert_int_equal(leases_engine_add(leases, vgpu, 0, 0, 0, small), -EPROTO);
 	leases_remove(leases, vgpu);
 	leases_destroy(leases);
 	munmap(page, 4096);

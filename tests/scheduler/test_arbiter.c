@@ -51,7 +51,7 @@ static void add(struct world *world, unsigned i)
 {
 	world->entity[i] = arbiter_add(world->arbiter, &world->grant[i], &world->grant[i], world->now_ns);
 	assert_non_null(world->entity[i]);
-	world->engine[i] = arbiter_engine_add(world->entity[i], &world->status[i]);
+	world->engine[i] = arbiter_engine_add(world->entity[i], &world->status[i], NULL);
 	assert_non_null(world->engine[i]);
 }
 
@@ -399,7 +399,7 @@ static void an_open_lease_loses_no_time_when_the_arbiter_starts_over(void **stat
 	begin(&world);
 	world.status[0].busy_ns = 7 * MS;	/* of an engine that is new, but has counted */
 	arbiter_engine_remove(world.entity[0], world.engine[0], world.now_ns);
-	world.engine[0] = arbiter_engine_add(world.entity[0], &world.status[0]);
+	world.engine[0] = arbiter_engine_add(world.entity[0], &world.status[0], NULL);
 	want(&world, 0);
 	arbiter_run(world.arbiter, world.now_ns);
 	enter(&world, 0);

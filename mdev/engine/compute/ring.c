@@ -6,8 +6,8 @@
  * lately), because what is on the device cannot be revoked.
  *
  * When the ring is empty the batch ends. With work outstanding it sleeps at once; with none it polls for
- * spin_ns (on a parent that is the CPU only while it holds the lease or nobody else wants it), gives
- * the lease back and sleeps. While it sleeps (`asleep`) the lease holder belongs to whoever publishes the last
+ * spin_ns (on a parent that is the CPU only while nobody else wants it, or while it has a lease that can be taken from it at any
+ * instant), gives the lease back and sleeps. While it sleeps (`asleep`) the lease holder belongs to whoever publishes the last
  * completion: that thread gives the lease back (ring_idle). `gate` hands the holder over: the ring thread
  * uses it only while asleep is false, the other only while it is true and gate is held.
  *
@@ -71,8 +71,7 @@ struct ring {
 
 /* ---- lease ------------------------------------------------------------------------------------- */
 
-/* Nobody else wants the device now. */
-static bool alone(const struct ring *ring)
+static bool is_alone(const struct ring *ring)
 {
 	uint64_t word = atomic_load_explicit(&ring->settings.grant->word, memory_order_acquire);
 
@@ -89,7 +88,7 @@ static void ring_idle(void *data)
 		return;
 	pthread_mutex_lock(&ring->gate);
 	if (atomic_load(&ring->asleep) && !atomic_load(&ring->complete.outstanding)) {
-		stay = ring->spin_allowed && atomic_load(&ring->soon) >= SOON_LIKELY && alone(ring);
+		stay = ring->spin_allowed && atomic_load(&ring->soon) >= SOON_LIKELY && lease_may_stay(&ring->lease);
 		if (ring->lease.held && !stay)
 			lease_release(&ring->lease, false);
 		atomic_store(&ring->drained_ns, clock_now_ns());
@@ -283,7 +282,7 @@ static bool spin(struct ring *ring)
 			}
 			cpu_relax();
 		}
-		if (ring->settings.device->on_cpu && !alone(ring))
+		if (ring->settings.device->on_cpu && !lease_may_stay(&ring->lease))
 			return false;
 	} while (clock_now_ns() < until_ns);
 	learn(ring, false);
@@ -323,10 +322,13 @@ static void idle(struct ring *ring)
 	attend_to_kick(ring);
 	complete_reap(&ring->complete);
 	if (!atomic_load(&ring->complete.outstanding)) {
-		if (ring->lease.held && !alone(ring))
+		bool expects = atomic_load(&ring->soon) >= SOON_LIKELY && lease_may_stay(&ring->lease);
+		if (ring->lease.held && !expects && !is_alone(ring))
 			lease_release(&ring->lease, false);
 		if (spin(ring))
 			return;
+		if (ring->lease.held && !is_alone(ring))
+			lease_release(&ring->lease, false);
 	}
 	if (!must_look(ring))
 		sleep_until_bell(ring);
