@@ -166,13 +166,14 @@ go() { # SECONDS
 	for i in "${!client_names[@]}"; do
 		[ "${client_names[i]}" != hog ] || continue
 		wait "${client_pids[i]}" || client_failed "${client_names[i]}"
+		client_pids[i]=0
 	done
 }
 # What is left of a run, the endless and the broken.
 end_clients() {
 	local pid
 	for pid in "${client_pids[@]}"; do
-		if kill -9 "$pid" 2>/dev/null; then
+		if [ "$pid" != 0 ] && kill -9 "$pid" 2>/dev/null; then
 			wait "$pid" 2>/dev/null
 		fi
 	done
@@ -318,7 +319,7 @@ part_victim() {
 		cpu=$(value_of attacker cpu_ns)
 		threads=1
 		[ "$attack" != builds ] || threads=4
-		cpu=$(awk "BEGIN { d = int(100 * $cpu / ($s * 1e9) / $threads + 0.5); print d > 100 ? 100 : d }")
+		cpu=$(awk "BEGIN { d = int(100 * $cpu / ($s * 1e9) / $threads + 0.5); print (d > 100 ? 100 : d) }")
 		new_run && start_client burner - 19 --load burn --threads $threads --duty "$cpu" && victim_rate "$s" && control=$rate
 		new_run && victim_rate "$s" && again=$rate
 		delete_vgpus
