@@ -23,3 +23,13 @@ PROGRAMS += vgpu-bench-path
 vgpu-bench-path_SRCS := benchmarks/path/main.c $(BENCH_PATH_SRCS) $(BENCH_SET_SRCS)
 vgpu-bench-path_PKGS := OpenCL
 vgpu-bench-path_LIBS := -lm
+
+# Without fairness/main.c, for its tests.
+BENCH_FAIRNESS_SRCS := $(addprefix benchmarks/fairness/,client_options.c client.c load.c attack.c spin.c calibration.c progress.c \
+	shares.c figures.c)
+
+PROGRAMS += vgpu-bench-fairness
+vgpu-bench-fairness_SRCS := benchmarks/fairness/main.c $(BENCH_FAIRNESS_SRCS) $(BENCH_PATH_SRCS) $(BENCH_SET_SRCS)
+vgpu-bench-fairness_PKGS := OpenCL
+vgpu-bench-fairness_LIBS := -lm
+$(BUILD)/obj/benchmarks/fairness/spin.o: benchmarks/fairness/spin.cl

@@ -82,6 +82,15 @@ bench-path:
 	@packaging/deps/install.sh build gpu demo
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@$(SETUP_ENV) tools/bench_path.sh
+# The shares that vGPUs get of a GPU, counted at their clients. ARGS go to the script: ARGS="--only shares --vgpus 2".
+.PHONY: bench-fairness bench-realtime
+bench-fairness:
+	@packaging/deps/install.sh build gpu demo
+	@+$(MAKE) --no-print-directory $(JOBS) all
+	@$(SETUP_ENV) tools/bench_fairness.sh $(ARGS)
+# Of these, frames beside busy neighbours.
+bench-realtime:
+	@+$(MAKE) --no-print-directory bench-fairness ARGS="--only realtime --out $(BUILD)/bench/realtime.json $(ARGS)"
 
 # The scheduler beside other rules, on a simulated clock: docs/SCHEDULER.md has the table. A minute.
 .PHONY: sim-compare

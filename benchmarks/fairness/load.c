@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/* The loads that are counted: a queue that is never empty, a kernel without end, and a frame now and then. */
+#include "benchmarks/fairness/load.h"
+
+#include "benchmarks/clock.h"
+#include "benchmarks/stats.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Goes on beyond the window, so that the first to see its end leaves nobody alone within it. */
+#define AFTER_NS 100000000u
+
+const char load_names[] = "backlog, endless, frames, build, flush, burn";
+
+const struct load *load_find(const char *name)
+{
+	static const struct load *const loads[] = {
+		&load_backlog, &load_endless, &load_frames, &load_build, &load_flush, &load_burn,
+	};
+
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+		if (!strcmp(name, loads[i]->name))
+			return loads[i];
+	return NULL;
+}
+
+static uint64_t cpu_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void client_clock(struct client *client, uint64_t now_ns)
+{
+	if (!client->cpu_begin_ns && now_ns >= client->progress.begin_ns)
+		client->cpu_begin_ns = cpu_now_ns();
+	if (!client->cpu_end_ns && now_ns >= client->progress.end_ns)
+		client->cpu_end_ns = cpu_now_ns();
+}
+
+struct backlog {
+	cl_command_queue queue[CLIENT_QUEUES_MAX];
+	cl_event pending[CLIENT_DEPTH_MAX];
+};
+
+static void backlog_open(struct client *client, struct backlog *backlog)
+{
+	struct session *cl = &client->spin.cl;
+
+	for (unsigned i = 0; i < client->options->queues && !cl->failed; i++) {
+		cl_int err;
+
+		backlog->queue[i] = clCreateCommandQueueWithProperties(cl->context, client->spin.choice.device, NULL, &err);
+		session_check(cl, "clCreateCommandQueueWithProperties", err);
+	}
+}
+
+static void backlog_submit(struct client *client, struct backlog *backlog, uint64_t turn)
+{
+	const struct client_options *options = client->options;
+	cl_command_queue queue = backlog->queue[turn % options->queues];
+
+	for (unsigned i = 1; i <= options->batch; i++)
+		spin_enqueue(&client->spin, queue, i == options->batch ? &backlog->pending[turn % options->depth] : NULL);
+	session_flush(&client->spin.cl, queue);
+}
+
+static void backlog_take(struct client *client, struct backlog *backlog, uint64_t turn)
+{
+	cl_event *event = &backlog->pending[turn % client->options->depth];
+	uint64_t now_ns;
+
+	session_wait(&client->spin.cl, 1, event);
+	if (client->spin.cl.failed)
+		return;
+	now_ns = clock_now_ns();
+	progress_add(&client->progress, now_ns, client->options->batch);
+	client_clock(client, now_ns);
+	clReleaseEvent(*event);
+	*event = NULL;
+}
+
+static void run_backlog(struct client *client)
+{
+	struct session *cl = &client->spin.cl;
+	struct backlog *backlog = session_host_memory(cl, 1, sizeof(*backlog));
+	uint64_t submitted = 0, taken = 0;
+
+	if (!backlog)
+		return;
+	backlog_open(client, backlog);
+	while (!cl->failed && clock_now_ns() < client->progress.end_ns + AFTER_NS) {
+		if (submitted - taken < client->options->depth)
+			backlog_submit(client, backlog, submitted++);
+		else
+			backlog_take(client, backlog, taken++);
+	}
+	while (!cl->failed && taken < submitted)
+		backlog_take(client, backlog, taken++);
+	for (unsigned i = 0; i < client->options->queues; i++)
+		if (backlog->queue[i])
+			clReleaseCommandQueue(backlog->queue[i]);
+	client_clock(client, clock_now_ns());
+}
+
+/* Ends by the process's end: there is no other way to stop it. */
+static void run_endless(struct client *client)
+{
+	spin_enqueue(&client->spin, client->spin.cl.upload_queue, NULL);
+	session_flush(&client->spin.cl, client->spin.cl.upload_queue);
+	if (!client->spin.cl.failed)
+		session_check(&client->spin.cl, "clFinish", clFinish(client->spin.cl.upload_queue));
+	session_fail(&client->spin.cl, "an endless kernel has ended");
+}
+
+/*
+ * A frame is due at each period's begin, and done in time if it is by the next. Like a display, it has no frame for the
+ * periods that a late one ran into: those are missed as well.
+ */
+static void run_frames(struct client *client)
+{
+	uint64_t period_ns = client->options->period_ns, begin_ns = client->progress.begin_ns;
+	uint64_t count = (client->progress.end_ns - begin_ns) / period_ns, met = 0, period = 0;
+	double *latency_ns = session_host_memory(&client->spin.cl, count + 1, sizeof(*latency_ns));
+	size_t frames = 0;
+
+	while (!client->spin.cl.failed && period < count) {
+		uint64_t due_ns = begin_ns + period * period_ns, submitted_ns, done_ns;
+
+		clock_sleep_until(due_ns);
+		submitted_ns = clock_now_ns();
+		client_clock(client, submitted_ns);
+		spin_time_ns(&client->spin, 1);
+		done_ns = clock_now_ns();
+		latency_ns[frames++] = (double)(done_ns - submitted_ns);
+		progress_add(&client->progress, done_ns, 1);
+		met += done_ns <= due_ns + period_ns;
+		period = (done_ns - begin_ns) / period_ns + 1;
+	}
+	clock_sleep_until(client->progress.end_ns);
+	client_clock(client, clock_now_ns());
+	fprintf(client->out, "frames %" PRIu64 "\nmissed %" PRIu64 "\nlatency_p50_ns %.0f\nlatency_p99_ns %.0f\n", count, count - met,
+		stats_percentile(latency_ns, frames, 50), stats_percentile(latency_ns, frames, 99));
+}
+
+const struct load load_backlog = { .name = "backlog", .run = run_backlog };
+const struct load load_endless = { .name = "endless", .endless = true, .run = run_endless };
+const struct load load_frames = { .name = "frames", .run = run_frames };

@@ -1,0 +1,347 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# make bench-fairness: the shares of a GPU that vGPUs get, counted at their clients (`direct`, without a VM).
+# Writes $BUILD/bench/fairness.json. How to read it: benchmarks/README.md.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+usage() {
+	cat <<'EOF'
+usage: tools/bench_fairness.sh [option]...
+  --only A,B,...     parts: shares, victim, throughput, realtime, holding, endless (all)
+  --seconds N        of a window of shares (10); the other parts' windows are shortened alike
+  --vgpus A,B,...    how many share (2,4,8; with --full 2,4,8,16)
+  --kernels A,B,...  lengths of kernels: 50us, 2ms, 50ms (50us,2ms; with --full all)
+  --slice-ms N       the time slice, where vgpu-admin does not tell (16)
+  --full             every combination; an hour
+  --out FILE         $BUILD/bench/fairness.json
+  --vgpud-option X   one more option of vgpud; may be repeated
+EOF
+}
+
+fail() { echo "bench-fairness: $*" >&2; exit 1; }
+misuse() { echo "bench-fairness: $*" >&2; exit 2; }
+number() { [[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || misuse "$1 is '$2', but must be a number from 1 to 999999"; }
+# Each of a list is one of the words.
+among() { # OPTION LIST WORD...
+	local option=$1 item list
+	IFS=, read -ra list <<<"$2"
+	shift 2
+	[ "${#list[@]}" -gt 0 ] || misuse "$option is empty; say some of: $*"
+	for item in "${list[@]}"; do
+		[[ " $* " == *" $item "* ]] || misuse "$option has no '$item'; say some of: $*"
+	done
+}
+
+parts="shares,victim,throughput,realtime,holding,endless"
+seconds=10 vgpus='' kernels='' slice_ms=16 full=0 out=''
+vgpud_options=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--full) full=1; shift; continue ;;
+	--help) usage; exit 0 ;;
+	--only | --seconds | --vgpus | --kernels | --slice-ms | --out | --vgpud-option)
+		[ $# -ge 2 ] || misuse "$1 needs a value; see --help" ;;
+	*) misuse "there is no option '$1'; see --help" ;;
+	esac
+	case $1 in
+	--only) among --only "$2" shares victim throughput realtime holding endless; parts=$2 ;;
+	--seconds) number --seconds "$2"; seconds=$2 ;;
+	--vgpus) for n in ${2//,/ }; do number --vgpus "$n"; done; vgpus=$2 ;;
+	--kernels) among --kernels "$2" 50us 2ms 50ms; kernels=$2 ;;
+	--slice-ms) number --slice-ms "$2"; slice_ms=$2 ;;
+	--out) out=$2 ;;
+	--vgpud-option) vgpud_options+=("$2") ;;
+	esac
+	shift 2
+done
+chosen_vgpus=${vgpus:+1} chosen_kernels=${kernels:+1}
+if [ "$full" = 1 ]; then
+	vgpus=${vgpus:-2,4,8,16} kernels=${kernels:-50us,2ms,50ms}
+else
+	vgpus=${vgpus:-2,4,8} kernels=${kernels:-50us,2ms}
+fi
+
+BUILD=$(mkdir -p "${BUILD:-build}/bench" && cd "${BUILD:-build}" && pwd) || exit 1
+out=${out:-$BUILD/bench/fairness.json}
+work=$(mktemp -d /tmp/vgpu-bench-XXXXXX) || exit 1
+# shellcheck source=tools/private_service.sh
+. tools/private_service.sh
+client_pids=()
+# shellcheck disable=SC2317,SC2329  # called by the trap
+stop_all() {
+	trap - EXIT
+	end_clients
+	service_stop
+	rm -rf "$work"
+}
+trap stop_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+bench() { "$BUILD/bin/vgpu-bench-fairness" "$@"; }
+rows=$work/rows
+: >"$rows"
+row() { printf '%s\t%s\t%s\t%s\n' "$1" "${2:--}" "$3" "${4:--}" >>"$rows"; echo "    $1 = ${2:--} $3${4:+  (aim $4)}"; }
+note() { echo "== $*"; }
+calc() { awk "BEGIN { printf \"%.6f\", $* }"; }
+median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+has_part() { [[ ,$parts, == *,$1,* ]]; }
+admin_has() { admin --help | grep -q -- "vgpu-admin $1"; }
+
+# ---- vGPUs -----------------------------------------------------------------------------------------
+ids=()
+sockets=()
+# N vGPUs whose weights are those of the list, taken in turn.
+make_vgpus() { # N WEIGHTS
+	local i id weights weight
+	IFS=, read -ra weights <<<"$2"
+	for ((i = 0; i < $1; i++)); do
+		weight=$((weights[i % ${#weights[@]}] * 1024))
+		admin profile show "fair$weight" >/dev/null 2>&1 ||
+			admin profile create "fair$weight" --vram 16M --weight "$weight" >/dev/null || fail "no profile could be made"
+		id=$(admin vgpu create --profile "fair$weight" --name "fair$i") || fail "no vGPU could be created"
+		ids+=("$id")
+		sockets+=("$(admin vgpu show "$id" --json | jq -er .sockets.direct)") || fail "vGPU $id has no socket for direct clients"
+	done
+}
+delete_vgpus() {
+	local id
+	for id in "${ids[@]}"; do
+		admin vgpu delete "$id" --yes --force >/dev/null || fail "vGPU $id could not be deleted"
+	done
+	ids=() sockets=()
+}
+
+# ---- clients ---------------------------------------------------------------------------------------
+run_number=0
+client_names=()
+# Clients from here on are of one run; its files are in $run.
+new_run() {
+	run_number=$((run_number + 1))
+	run=$work/run$run_number
+	mkdir "$run" || exit 1
+	client_names=() client_pids=()
+}
+# A client on vGPU INDEX, or on none with "-". NICE is its niceness.
+start_client() { # NAME INDEX NICE OPTION...
+	local name=$1 index=$2 nice=$3
+	shift 3
+	[ "$index" = - ] || set -- --platform vGPU "$@"
+	OCL_ICD_VENDORS=$work/vendors VGPU_SOCKET=${sockets[${index/-/0}]:-} nice -n "$nice" "$BUILD/bin/vgpu-bench-fairness" \
+		client --go "$run/go" --ready "$run/$name.ready" --out "$run/$name.out" "$@" 2>"$run/$name.log" &
+	client_pids+=($!)
+	client_names+=("$name")
+}
+client_failed() { # NAME
+	cat "$run/$1.log" >&2
+	tail -n 5 "$work/vgpud.log" >&2
+	fail "client '$1' failed"
+}
+wait_ready() {
+	local i n
+	for i in "${!client_names[@]}"; do
+		for ((n = 0; ; n++)); do
+			[ -e "$run/${client_names[i]}.ready" ] && break
+			kill -0 "${client_pids[i]}" 2>/dev/null || client_failed "${client_names[i]}"
+			[ "$n" -lt 2400 ] || fail "client '${client_names[i]}' was not ready after two minutes"
+			sleep 0.05
+		done
+	done
+}
+books() { admin vgpu list --json >"$run/vgpus.$1" && admin gpu list --json >"$run/gpus.$1" || fail "the service's books could not be read"; }
+# Lets this run's clients go, and reads the books a moment inside the window's ends.
+go() { # SECONDS
+	local now begin end i
+	wait_ready
+	now=$(bench now)
+	begin=$((now + 500000000)) end=$((now + 500000000 + $1 * 1000000000))
+	echo "$begin $end" >"$run/go.partial"
+	mv "$run/go.partial" "$run/go"
+	bench sleep-until "$begin"
+	books begin
+	bench sleep-until $((end - 20000000))
+	books end
+	bench sleep-until "$end"
+	for i in "${!client_names[@]}"; do
+		[ "${client_names[i]}" != hog ] || continue
+		wait "${client_pids[i]}" || client_failed "${client_names[i]}"
+		client_pids[i]=0
+	done
+}
+# What is left of a run, the endless and the broken.
+end_clients() {
+	local pid
+	for pid in "${client_pids[@]}"; do
+		if [ "$pid" != 0 ] && kill -9 "$pid" 2>/dev/null; then
+			wait "$pid" 2>/dev/null
+		fi
+	done
+	client_pids=()
+}
+# A value of a client's result, and what it got done in the window.
+value_of() { awk -v key="$2" '$1 == key { print $2; exit }' "$run/$1.out"; } # NAME KEY
+done_by() { bench shares 1 1000 "$run/$1.out" | awk '$1 == "total" { print $2 }'; } # NAME
+
+# ---- kernels ---------------------------------------------------------------------------------------
+declare -A loops length_ns
+# Batches of about a millisecond, and 24 ms of them in flight.
+kernel_options() { # KERNEL
+	case $1 in
+	50us) echo --loops "${loops[50us]}" --batch 20 --depth 24 ;;
+	1ms) echo --loops "${loops[1ms]}" ;;
+	2ms) echo --loops "${loops[2ms]}" --batch 1 --depth 12 ;;
+	50ms) echo --loops "${loops[50ms]}" --batch 1 --depth 3 ;;
+	esac
+}
+kernel_ms() { case $1 in 50us) echo 0.05 ;; 2ms) echo 2 ;; 50ms) echo 50 ;; esac; }
+calibrate() {
+	local lines length count taken name
+	make_vgpus 1 1
+	lines=$(OCL_ICD_VENDORS=$work/vendors VGPU_SOCKET=${sockets[0]} bench calibrate vGPU 50000 1000000 2000000 50000000) ||
+		fail "the kernels could not be calibrated"
+	delete_vgpus
+	while read -r length count taken; do
+		case $length in 50000) name=50us ;; 1000000) name=1ms ;; 2000000) name=2ms ;; *) name=50ms ;; esac
+		loops[$name]=$count length_ns[$name]=$taken
+		row "kernel.$name.length" "$(calc "$taken / 1000")" us
+		row "kernel.$name.loops" "$count" loops
+	done <<<"$lines"
+}
+
+# Clients 0..N-1 keep the vGPUs busy for a window. Sets `total`, kernels a second of all.
+backlog_run() { # N KERNEL SECONDS
+	local i
+	new_run
+	for ((i = 0; i < $1; i++)); do
+		# shellcheck disable=SC2046  # options are words
+		start_client "c$i" "$i" 0 --load backlog $(kernel_options "$2")
+	done
+	go "$3"
+	total=0
+	for ((i = 0; i < $1; i++)); do
+		total=$(calc "$total + $(done_by "c$i") / $3")
+	done
+}
+
+# ---- parts -----------------------------------------------------------------------------------------
+slice_now_ms() {
+	local ns
+	ns=$(admin gpu show "$gpu" --json | jq -r 'first(.. | objects | .slice_ns? | numbers) // empty')
+	if [ -n "$ns" ] && [ "$ns" != 0 ]; then calc "$ns / 1000000"; else echo "$slice_ms"; fi
+}
+# A number of the GPU's books; empty where there is none.
+gpu_field() { jq -r --arg gpu "$gpu" --arg key "$2" '.gpus[] | select(.id == $gpu) | first(.. | objects | .[$key]? | numbers) // empty' "$run/gpus.$1"; }
+contended_ns=0 lost_ns=0 told_lost=0
+add_lost() {
+	local lost
+	[ -n "$(gpu_field end lost_ns)" ] || return 0
+	told_lost=1
+	lost=$(($(gpu_field end lost_ns) - $(gpu_field begin lost_ns)))
+	lost_ns=$((lost_ns + lost))
+	contended_ns=$((contended_ns + $(gpu_field end contended_ns) - $(gpu_field begin contended_ns)))
+}
+
+one_share() { # WEIGHTS N KERNEL SECONDS
+	local name=shares.${1//,/:}.n$2.$3 files=() i q c used=()
+	[ "$1" != 1 ] || name=shares.1:1.n$2.$3
+	make_vgpus "$2" "$1"
+	backlog_run "$2" "$3" "$4"
+	for ((i = 0; i < $2; i++)); do
+		files+=("$run/c$i.out")
+		used+=($(($(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.end") -
+			$(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.begin"))))
+	done
+	bench shares "$1" 1000 "${files[@]}" >"$run/shares" || fail "the shares could not be computed"
+	take() { awk -v key="$1" '$1 == key { print $2 }' "$run/shares"; }
+	q=$(slice_now_ms) c=$(kernel_ms "$3")
+	row "$name.client_min_max" "$(take min_max | sed 's/nan/-/')" ratio ">= 0.97"
+	row "$name.resolution" "$(take resolution | sed 's/inf/-/')" ratio
+	row "$name.lease_min_max" "$(bench min-max "$1" "${used[@]}" | sed 's/-*nan/-/')" ratio ">= 0.99"
+	row "$name.deviation" "$(take deviation_ms)" ms
+	row "$name.deviation_slices" "$(calc "$(take deviation_ms) / ($q > $c ? $q : $c)")" "max(q,C)" "<= 2"
+	row "$name.used" "$(calc "$(take total) * ${length_ns[$3]} / ($4 * 1e9)")" ratio
+	add_lost
+	delete_vgpus
+}
+
+part_shares() {
+	local weights n kernel left_out=''
+	for weights in 1 1,2,4; do
+		for n in ${vgpus//,/ }; do
+			[ "$weights" = 1 ] || [ "$n" -gt 2 ] || [ "$full" = 1 ] || [ -n "$chosen_vgpus" ] ||
+				{ left_out+=" ${weights//,/:}.n$n"; continue; }
+			for kernel in ${kernels//,/ }; do
+				if [ "$full" = 0 ] && [ "$kernel" = 50us ] && [ "$n" -gt 4 ] && [ -z "$chosen_vgpus$chosen_kernels" ]; then
+					left_out+=" ${weights//,/:}.n$n.50us"
+					continue
+				fi
+				note "shares: weights ${weights//,/:}, $n vGPUs, kernels of $kernel"
+				one_share "$weights" "$n" "$kernel" "$seconds"
+			done
+		done
+	done
+	[ -z "$left_out" ] || note "left out without --full:$left_out, 16 vGPUs, kernels of 50 ms"
+	if [ "$told_lost" = 1 ]; then
+		row lost.contended "$(calc "$contended_ns / 1e9")" s
+		row lost.lost "$(calc "$contended_ns > 0 ? 100 * $lost_ns / $contended_ns : 0")" "%" "<= 0.5"
+	else
+		note "this service's books have no lost_ns and contended_ns"
+		row lost.lost - "%" "<= 0.5"
+	fi
+}
+
+# The victim's kernels a second; beside it what was started before.
+victim_rate() { # SECONDS
+	# shellcheck disable=SC2046
+	start_client victim 0 0 --load backlog $(kernel_options 50us)
+	go "$1"
+	rate=$(calc "$(done_by victim) / $1")
+	end_clients
+}
+start_attackers() { # ATTACK
+	case $1 in
+	# shellcheck disable=SC2046
+	long) start_client attacker 1 19 --load backlog $(kernel_options 50ms) ;;
+	queues) start_client attacker 1 19 --load backlog --loops "${loops[2ms]}" --batch 1 --queues 100 ;;
+	builds) start_client attacker 1 19 --load build --threads 4 ;;
+	flushes) start_client attacker 1 19 --load flush ;;
+	doorbells) start_client attacker 1 19 --load flush ;;
+	esac
+}
+part_victim() {
+	local attack threads cpu alone again attacked control s=$(((seconds + 1) / 2))
+	for attack in long queues builds flushes; do
+		note "victim: kernels of 50 us beside $attack"
+		make_vgpus 2 1
+		new_run && victim_rate "$s" && alone=$rate
+		new_run && start_attackers "$attack" && victim_rate "$s" && attacked=$rate
+		cpu=$(value_of attacker cpu_ns)
+		threads=1
+		[ "$attack" != builds ] || threads=4
+		cpu=$(awk "BEGIN { d = int(100 * $cpu / ($s * 1e9) / $threads + 0.5); print (d > 100 ? 100 : d) }")
+		new_run && start_client burner - 19 --load burn --threads $threads --duty "$cpu" && victim_rate "$s" && control=$rate
+		new_run && victim_rate "$s" && again=$rate
+		delete_vgpus
+		row "victim.$attack.share" "$(calc "$attacked / ($alone / 2)")" ratio ">= 0.97"
+		row "victim.$attack.share_of_control" "$(calc "$attacked / ($control / 2)")" ratio
+		row "victim.$attack.control" "$(calc "$control / $alone")" ratio
+		row "victim.$attack.alone_again" "$(calc "$again / $alone")" ratio
+		row "victim.$attack.attacker_cpu" "$((cpu * threads))" "%"
+	done
+}
+
+# ---- the run ---------------------------------------------------------------------------------------
+mkdir "$work/vendors"
+echo "$BUILD/lib/libvgpu-opencl.so" >"$work/vendors/vgpu.icd"
+service_start "${vgpud_options[@]}" || exit 1
+gpu=$(admin gpu list --json | jq -er '.gpus[0].id') || fail "the service has no GPU"
+calibrate
+for part in shares victim throughput realtime holding endless; do
+	has_part "$part" || continue
+	declare -F "part_$part" >/dev/null && "part_$part"
+done
+echo
+bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms)" ||
+	fail "the figures could not be written"
+echo "written to $out"
