@@ -173,7 +173,6 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 		return 0;
 	arbiter_mark(arbiter, now_ns);
 	look(arbiter, now_ns);
-	uint64_t began_ns = now_ns;
 	for (size_t i = 0; i < arbiter->count; i++) {
 		bool was_leasing = arbiter->entities[i]->is_leasing;
 		next_ns = arbiter_earlier_ns(next_ns, arbiter_step(arbiter->entities[i], now_ns));
@@ -181,14 +180,14 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 	}
 	now_ns = arbiter_clock_ns(arbiter, now_ns);	/* stopping somebody takes its time, which is his */
 	next_ns = arbiter_earlier_ns(next_ns, grant_all(arbiter, now_ns));
-	uint64_t squat_ns = look_at_squatters(arbiter, now_ns);
-	bool waits = run_queue_somebody_waits(arbiter->queue);
-	now_ns = arbiter_clock_ns(arbiter, now_ns);
-	if (freed && waits)
-		arbiter->totals.lost_ns += now_ns - began_ns;
-	arbiter_mark(arbiter, now_ns);
-	arbiter->somebody_waits = waits;
-	arbiter->is_lease_free = waits && run_queue_has_free_lease(arbiter->queue);
+	uint64_t granted_ns = arbiter_clock_ns(arbiter, now_ns);
+	if (freed && run_queue_somebody_waits(arbiter->queue))
+		arbiter->totals.lost_ns += granted_ns - now_ns;
+	uint64_t squat_ns = look_at_squatters(arbiter, granted_ns);
+	arbiter_mark(arbiter, granted_ns);
+	arbiter->somebody_waits = run_queue_somebody_waits(arbiter->queue);
+	arbiter->is_lease_free = arbiter->somebody_waits && run_queue_has_free_lease(arbiter->queue);
+	now_ns = granted_ns;
 	next_ns = arbiter_earlier_ns(next_ns, squat_ns);
 	return arbiter_earlier_ns(next_ns, run_queue_next_ns(arbiter->queue, now_ns));
 }
