@@ -464,8 +464,8 @@ static void a_killed_writer_never_leaves_a_torn_object(void **state)
 
 static void a_stored_definition_is_read_as_it_was(void **state)
 {
-	struct vgpu_spec spec = {.name = "vm1", .profile = "c1g", .gpu = "gpu0", .vram_bytes = 1ull << 30, .max_contexts = 16, .weight = 1024,
-				 .created_s = 1700000000, .deleting = true}, again;
+	struct vgpu_spec spec = {.name = "vm1", .profile = "c1g", .gpu = "gpu0", .vram_bytes = 1ull << 30, .max_contexts = 16,
+				 .sched = sched_settings_defaults(), .created_s = 1700000000, .deleting = true}, again;
 	char why[256];
 
 	(void)state;
