@@ -56,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, line_bytes);
 	line[line_bytes] = '\0';
 	quantity_parse_bytes(line, &bytes, why);
+	quantity_parse_time(line, &bytes, why);
+	quantity_parse_percent(line, &bytes, why);
 	path = strchr(line, ' ');
 	if (!path)
 		return 0;
