@@ -119,6 +119,13 @@ int instance_replace_device(struct instance *instance, const char *program)
 	return keeper_client_send(instance->client, KEEPER_REPLACE_DEVICE, program);
 }
 
+int instance_schedule(struct instance *instance, const struct sched_settings *sched, char ret_why[ADMISSION_WHY_BYTES])
+{
+	if (!instance->lease)
+		return 0;
+	return leases_edit(instance->around->leases, instance->lease, &sched->entity, (uint64_t)sched->hang_timeout_ms * 1000000u, ret_why);
+}
+
 enum instance_state instance_state(const struct instance *instance)
 {
 	return instance->state;

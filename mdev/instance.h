@@ -66,6 +66,9 @@ int instance_remove_folder(struct instance *instance);
 /* Asks the keeper to run the device processes from program. 0, or -ENOTCONN. */
 int instance_replace_device(struct instance *instance, const char *program);
 
+/* Has it scheduled by these settings from its next lease on. 0 (also when it does not run: it is then when it does), or as leases_edit. */
+int instance_schedule(struct instance *instance, const struct sched_settings *sched, char ret_why[ADMISSION_WHY_BYTES]);
+
 enum instance_state instance_state(const struct instance *instance);
 /* Why it is not RUNNING: a sentence, or "". */
 const char *instance_why(const struct instance *instance);

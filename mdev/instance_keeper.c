@@ -81,6 +81,11 @@ static void take_lease(struct instance *instance, int grant_fd, int want_fd)
 	if (error)
 		log_error("vGPU %s: its keeper's lease page cannot be used: %s; no kernel of it will run", instance->spec->name,
 			  strerror(-error));
+	/* The page remembers settings as well; the definition may have been changed since. */
+	char why[ADMISSION_WHY_BYTES];
+	if (!error && instance_schedule(instance, &instance->spec->sched, why))
+		event_log_add(instance->around->events, "vgpu.trouble", instance->spec->uuid, "vGPU '%s' does not run by its settings: %s",
+			      instance->spec->name, why);
 }
 
 static void on_managed(struct instance *instance)

@@ -597,17 +597,12 @@ struct run_queue_settings leases_parent_defaults(bool on_cpu, uint32_t compute_u
 	return settings;
 }
 
-int leases_set_parent(struct leases *leases, const char *name, bool on_cpu, uint32_t compute_units)
+int leases_set_parent(struct leases *leases, const char *name, bool on_cpu)
 {
-	struct run_queue_settings settings = leases_parent_defaults(on_cpu, compute_units);
-	char why[ADMISSION_WHY_BYTES];
 	struct queue *queue;
 
-	settings.slice_ns = leases->slice_ns;
 	pthread_mutex_lock(&leases->lock);
 	int error = queue_get_locked(leases, name, &queue);
-	if (!error)
-		error = arbiter_configure(queue->arbiter, &settings, monotonic_ns(), why);
 	if (!error) {
 		/* Without groups stopping takes milliseconds: then only those are stopped who do not end by themselves. */
 		arbiter_set_parent(queue->arbiter, on_cpu && leases->groups, on_cpu ? processors() : 0);

@@ -45,11 +45,11 @@ void leases_engine_remove(struct leases *leases, struct leases_vgpu *vgpu, uint3
 int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,
 		char ret_why[ADMISSION_WHY_BYTES]);
 
-/* What the parent of a run queue is, made if it is not there: on_cpu, the processors of this host, of which a kernel uses
- * compute_units. Then leases end by freezing, processor time without a lease is charged, and as many leases are given at a time as there
- * are times compute_units processors. 0 or -errno. */
-int leases_set_parent(struct leases *leases, const char *queue, bool on_cpu, uint32_t compute_units);
-/* What a run queue begins with on that parent; leases_configure with others is the user's choice. */
+/* What the parent of a run queue is, which is made if it is not there: on_cpu, the processors of this host. Then leases end by freezing, and
+ * processor time without a lease is charged. 0 or -errno. */
+int leases_set_parent(struct leases *leases, const char *queue, bool on_cpu);
+/* What a run queue begins with on such a parent, of whose processors a kernel uses compute_units: as many leases at a time as fit beside one
+ * another, and slices that are worth a switch. */
 struct run_queue_settings leases_parent_defaults(bool on_cpu, uint32_t compute_units);
 
 /* Policy and parameters of a run queue, made if it is not there. Errors as above. */

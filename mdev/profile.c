@@ -36,8 +36,9 @@ uint64_t profile_vram_most(uint32_t max_contexts)
 int profile_parse(const json_t *object, bool is_stored, struct profile *ret_profile, char ret_why[256])
 {
 	struct profile profile = {0};
+	struct sched_edit edit;
 	struct json_reader reader;
-	uint64_t schema, contexts = PROFILE_CONTEXTS_DEFAULT, weight = PROFILE_WEIGHT_DEFAULT, created_s = 0;
+	uint64_t schema, contexts = PROFILE_CONTEXTS_DEFAULT, created_s = 0;
 
 	json_reader_init(&reader, object);
 	if (is_stored) {
@@ -47,13 +48,14 @@ int profile_parse(const json_t *object, bool is_stored, struct profile *ret_prof
 	json_reader_text(&reader, "name", NULL, profile.name, sizeof(profile.name));
 	json_reader_count(&reader, "vram_bytes", false, 0, INT64_MAX, &profile.vram_bytes);
 	json_reader_count(&reader, "max_contexts", true, 1, KEEPER_CONTEXT_MAX, &contexts);
-	json_reader_count(&reader, "weight", true, 1, PROFILE_WEIGHT_MOST, &weight);
+	sched_edit_read(&reader, &edit);
 	if (json_reader_finish(&reader)) {
 		memcpy(ret_why, reader.why, 256);
 		return reader.error;
 	}
 	profile.max_contexts = (uint32_t)contexts;
-	profile.weight = (uint32_t)weight;
+	profile.sched = sched_settings_defaults();
+	sched_edit_apply(&edit, &profile.sched);
 	profile.created_s = (int64_t)created_s;
 	if (name_check("profile", profile.name, PROFILE_NAME_BYTES - 1, ret_why))
 		return -EINVAL;
@@ -65,15 +67,21 @@ int profile_parse(const json_t *object, bool is_stored, struct profile *ret_prof
 			 quantity_format_bytes(most, limit, sizeof(limit)), profile.max_contexts);
 		return -EINVAL;
 	}
+	if (sched_settings_check(&profile.sched, ret_why))
+		return -EINVAL;
 	*ret_profile = profile;
 	return 0;
 }
 
 json_t *profile_store_json(const struct profile *profile)
 {
-	return json_pack("{si sI ss sI si si}", "schema", PROFILE_SCHEMA, "created_s", (json_int_t)profile->created_s, "name",
-			 profile->name, "vram_bytes", (json_int_t)profile->vram_bytes, "max_contexts", (int)profile->max_contexts,
-			 "weight", (int)profile->weight);
+	json_t *object = json_pack("{si sI ss sI si}", "schema", PROFILE_SCHEMA, "created_s", (json_int_t)profile->created_s, "name",
+				   profile->name, "vram_bytes", (json_int_t)profile->vram_bytes, "max_contexts", (int)profile->max_contexts);
+
+	if (object && !sched_settings_store(&profile->sched, object))
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 struct profile *profile_find(struct profile *list, const char *name)
@@ -109,7 +117,7 @@ static int add(struct profile **list, uint64_t vram_bytes)
 	memcpy(profile->name, name, sizeof(name));
 	profile->vram_bytes = vram_bytes;
 	profile->max_contexts = PROFILE_CONTEXTS_DEFAULT;
-	profile->weight = PROFILE_WEIGHT_DEFAULT;
+	profile->sched = sched_settings_defaults();
 	profile->builtin = true;
 	struct profile **at = list;	/* by size */
 	while (*at && (*at)->vram_bytes < vram_bytes)

@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mdev/sched_settings.h"
+
 #define PROFILE_NAME_BYTES 33		/* 32 characters and NUL */
 #define PROFILE_SCHEMA 1
 #define PROFILE_VRAM_STEP (1ull << 20)
 #define PROFILE_VRAM_LEAST (16ull << 20)
 #define PROFILE_CONTEXTS_DEFAULT 16
-#define PROFILE_WEIGHT_DEFAULT 1024
-#define PROFILE_WEIGHT_MOST 65536
 #define VGPU_SLACK_BYTES (32ull << 20)		/* aperture pages a guest may touch outside blobs before they are punched */
 #define VGPU_BAR_BYTES (8ull << 30)		/* address space of the aperture BAR; the file behind it must fit */
 #define VGPU_DIRECT_CLIENTS 16
@@ -22,7 +22,7 @@ struct profile {
 	char name[PROFILE_NAME_BYTES];
 	uint64_t vram_bytes;
 	uint32_t max_contexts;		/* guest contexts of one connection at a time */
-	uint32_t weight;		/* share of GPU time against others; stored for the fair scheduler */
+	struct sched_settings sched;	/* what its vGPUs begin with */
 	bool builtin;
 	int64_t created_s;		/* 0 for built-in ones */
 	struct profile *next;

@@ -86,6 +86,121 @@ const char *quantity_format_bytes(uint64_t bytes, char *buffer, size_t capacity)
 	return buffer;
 }
 
+/*
+ * Reads digits, and behind a point as many as `places` at most; the number times 10^places. Returns what follows, NULL if text is no such number,
+ * is_huge if it is one that has no room.
+ */
+static const char *read_decimal(const char *text, unsigned places, uint64_t *ret_number, bool *ret_is_huge)
+{
+	uint64_t number = 0;
+	const char *at = text;
+	bool is_huge = false;
+
+	*ret_is_huge = false;
+	for (; isdigit((unsigned char)*at); at++)
+		is_huge |= __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number);
+	if (at == text)
+		return NULL;
+	if (*at == '.' && !isdigit((unsigned char)*++at))
+		return NULL;
+	bool is_fraction = at[-1] == '.';
+	for (; is_fraction && isdigit((unsigned char)*at); at++, places--) {
+		if (!places)
+			return NULL;
+		is_huge |= __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number);
+	}
+	for (; places; places--)
+		is_huge |= __builtin_mul_overflow(number, 10, &number);
+	*ret_is_huge = is_huge;
+	*ret_number = number;
+	return at;
+}
+
+/* Writes number / 10^places without zeros at its end. Returns how many characters. */
+static int write_decimal(uint64_t number, unsigned places, char *buffer, size_t capacity)
+{
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < places; i++)
+		one *= 10;
+	uint64_t rest = number % one;
+	for (; places && rest % 10 == 0; places--)
+		rest /= 10;
+	if (!places)
+		return snprintf(buffer, capacity, "%llu", (unsigned long long)(number / one));
+	return snprintf(buffer, capacity, "%llu.%0*llu", (unsigned long long)(number / one), (int)places, (unsigned long long)rest);
+}
+
+static const struct {
+	const char *name;
+	unsigned places;	/* a nanosecond is 10^-places of it */
+} time_units[] = {{"ns", 0}, {"us", 3}, {"ms", 6}, {"s", 9}};
+
+int quantity_parse_time(const char *text, uint64_t *ret_ns, char ret_why[256])
+{
+	bool is_huge;
+
+	if (!strcmp(text, "0")) {
+		*ret_ns = 0;
+		return 0;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t ns;
+		const char *unit = read_decimal(text, time_units[i].places, &ns, &is_huge);
+		if (unit && unit[0] == ' ')
+			unit++;
+		if (!unit || strcmp(unit, time_units[i].name))
+			continue;
+		if (is_huge || ns > (uint64_t)INT64_MAX) {
+			snprintf(ret_why, 256, "'%.40s' is more than three lifetimes; the longest time is 9223372036s", text);
+			return -EINVAL;
+		}
+		*ret_ns = ns;
+		return 0;
+	}
+	snprintf(ret_why, 256, "'%.40s' is not a time; write a number and ns, us, ms or s, as 500us, 16.667ms or 10s", text);
+	return -EINVAL;
+}
+
+const char *quantity_format_time(uint64_t ns, char *buffer, size_t capacity)
+{
+	unsigned unit = ns >= 1000000000u ? 3 : ns >= 1000000u ? 2 : ns >= 1000u ? 1 : 0;
+	char number[48];
+
+	write_decimal(ns, time_units[unit].places, number, sizeof(number));
+	snprintf(buffer, capacity, "%s%s", number, ns ? time_units[unit].name : "");
+	return buffer;
+}
+
+int quantity_parse_percent(const char *text, uint64_t *ret_ppm, char ret_why[256])
+{
+	uint64_t ppm;
+	bool is_huge;
+	const char *rest = read_decimal(text, 4, &ppm, &is_huge);
+
+	if (rest && rest[0] == ' ' && rest[1])
+		rest++;
+	if (!rest || (strcmp(rest, "") && strcmp(rest, "%"))) {
+		snprintf(ret_why, 256, "'%.40s' is not a share; write percent from 0 to 100, as 25, 12.5 or 0.1%%", text);
+		return -EINVAL;
+	}
+	if (is_huge || ppm > 1000000u) {
+		snprintf(ret_why, 256, "'%.40s' is more than there is; write percent from 0 to 100, as 25, 12.5 or 0.1%%", text);
+		return -EINVAL;
+	}
+	*ret_ppm = ppm;
+	return 0;
+}
+
+const char *quantity_format_percent(uint64_t ppm, char *buffer, size_t capacity)
+{
+	char number[48];
+
+	write_decimal(ppm, 4, number, sizeof(number));
+	snprintf(buffer, capacity, "%s%%", number);
+	return buffer;
+}
+
 int quantity_parse_count(const char *what, const char *text, uint64_t least, uint64_t most, uint64_t *ret_count,
 			 char ret_why[256])
 {

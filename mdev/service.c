@@ -46,19 +46,41 @@ static struct gpu *gpu_append(struct service *service, const char *id, const cha
 static int on_stored_gpu(const char *name, const json_t *object, void *data, char ret_why[256])
 {
 	struct json_reader reader;
+	struct queue_edit queue;
 	char key[512];
 	uint64_t schema;
 
 	json_reader_init(&reader, object);
 	json_reader_count(&reader, "schema", false, 1, GPU_SCHEMA, &schema);
 	json_reader_text(&reader, "key", NULL, key, sizeof(key));
+	queue_edit_read(&reader, &queue);
 	if (json_reader_finish(&reader)) {
 		memcpy(ret_why, reader.why, 256);
 		return reader.error;
 	}
 	if (name_check("GPU", name, GPU_ID_BYTES - 1, ret_why))
 		return -EINVAL;
-	return gpu_append(data, name, key) ? 0 : -ENOMEM;
+	struct gpu *gpu = gpu_append(data, name, key);
+	if (!gpu)
+		return -ENOMEM;
+	gpu->queue = queue;
+	return 0;
+}
+
+int service_gpu_write(struct service *service, const struct gpu *gpu, char ret_why[256])
+{
+	json_t *object = json_pack("{si ss}", "schema", GPU_SCHEMA, "key", gpu->key);
+	int error = -EINVAL;
+
+	snprintf(ret_why, 256, "its key is not UTF-8");
+	if (object) {
+		snprintf(ret_why, 256, "out of memory");
+		error = queue_edit_store(&gpu->queue, object);
+	}
+	if (!error)
+		error = store_write(service->store, STORE_GPUS, gpu->id, object, ret_why);
+	json_decref(object);
+	return error;
 }
 
 /* "gpu0" and so on: the first number free. Kept by key, so that a GPU has its number again after a restart. */
@@ -75,11 +97,10 @@ static struct gpu *gpu_name(struct service *service, const struct parent_facts *
 		if (!service_gpu_find(service, id))
 			break;
 	}
-	json_t *object = json_pack("{si ss}", "schema", GPU_SCHEMA, "key", facts->key);
-	if (!object || store_write(service->store, STORE_GPUS, id, object, why))
-		log_warning("the number of %s is not kept over restarts: %s", id, object ? why : "its key is not UTF-8");
-	json_decref(object);
-	return gpu_append(service, id, facts->key);
+	gpu = gpu_append(service, id, facts->key);
+	if (gpu && service_gpu_write(service, gpu, why))
+		log_warning("the number of %s is not kept over restarts: %s", id, why);
+	return gpu;
 }
 
 static void on_parent(struct parent *parent, void *data)
@@ -94,10 +115,11 @@ static void on_parent(struct parent *parent, void *data)
 		return;
 	}
 	gpu->parent = parent;
-	int error = leases_set_parent(service->leases, gpu->id, !strcmp(facts->type, "cpu"), facts->compute_units);
+	int error = leases_set_parent(service->leases, gpu->id, !strcmp(facts->type, "cpu"));
 	if (error)
 		log_error("%s: no run queue: %s", gpu->id, strerror(-error));
 	profile_add_builtin(&service->builtin, facts->vram_bytes);
+	service_gpu_schedule(service, gpu);
 	event_log_add(service->events, "gpu.found", gpu->id, "%s by %s, %s for vGPUs", facts->name, facts->driver,
 		      quantity_format_bytes(facts->vram_bytes, size, sizeof(size)));
 }
@@ -140,23 +162,30 @@ uint64_t service_gpu_free_bytes(const struct service *service, const struct gpu 
 	return taken_bytes < capacity_bytes ? capacity_bytes - taken_bytes : 0;
 }
 
-static json_t *gpu_json(const struct service *service, const struct gpu *gpu)
+json_t *service_gpu_json(const struct service *service, const struct gpu *gpu)
 {
 	static const struct parent_facts nothing;
 	const struct parent_facts *facts = gpu->parent ? gpu->parent->ops->facts(gpu->parent) : &nothing;
+	const struct run_queue_settings settings = service_gpu_queue(service, gpu);
 	struct arbiter_totals totals = {0};
 	unsigned vgpus = 0;
 
 	leases_totals(service->leases, gpu->id, &totals);
 	for (const struct vgpu *vgpu = service->vgpus; vgpu; vgpu = vgpu->next)
 		vgpus += !strcmp(vgpu->spec.gpu, gpu->id);
-	return json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si sI sI sI sI}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
-			 gpu->parent ? gpu->parent->ops->kind : "", "name", facts->name, "vendor", facts->vendor, "driver",
-			 facts->driver, "type", facts->type, "icd", facts->icd, "memory_bytes", (json_int_t)facts->memory_bytes,
-			 "vram_bytes", (json_int_t)facts->vram_bytes, "vram_free_bytes",
-			 (json_int_t)service_gpu_free_bytes(service, gpu), "compute_units", (int)facts->compute_units, "unified",
-			 (int)facts->unified, "vgpus", (int)vgpus, "contended_ns", (json_int_t)totals.contended_ns, "lost_ns",
-			 (json_int_t)totals.lost_ns, "switches", (json_int_t)totals.switches, "freezes", (json_int_t)totals.freezes);
+	json_t *object = json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si sI sI sI sI sI}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
+				   gpu->parent ? gpu->parent->ops->kind : "", "name", facts->name, "vendor", facts->vendor, "driver",
+				   facts->driver, "type", facts->type, "icd", facts->icd, "memory_bytes", (json_int_t)facts->memory_bytes,
+				   "vram_bytes", (json_int_t)facts->vram_bytes, "vram_free_bytes",
+				   (json_int_t)service_gpu_free_bytes(service, gpu), "compute_units", (int)facts->compute_units, "unified",
+				   (int)facts->unified, "vgpus", (int)vgpus, "promised_ppm",
+				   (json_int_t)service_gpu_promised_ppm(service, gpu, NULL), "contended_ns", (json_int_t)totals.contended_ns,
+				   "lost_ns", (json_int_t)totals.lost_ns, "switches", (json_int_t)totals.switches, "freezes",
+				   (json_int_t)totals.freezes);
+
+	if (object)
+		queue_settings_show(&settings, object);
+	return object;
 }
 
 static bool gpu_is_shown(const struct service *service, const struct gpu *gpu)
@@ -174,17 +203,27 @@ json_t *service_gpu_list(struct service *service)
 
 	for (const struct gpu *gpu = service->gpus; gpu; gpu = gpu->next)
 		if (gpu_is_shown(service, gpu))
-			json_array_append_new(list, gpu_json(service, gpu));
+			json_array_append_new(list, service_gpu_json(service, gpu));
 	return list;
+}
+
+struct gpu *service_gpu_find_shown(const struct service *service, const char *id, struct refusal *refusal)
+{
+	struct gpu *gpu = service_gpu_find(service, id);
+
+	if (gpu && gpu_is_shown(service, gpu))
+		return gpu;
+	refuse(refusal, REFUSAL_NOT_FOUND, "'vgpu-admin gpu list' shows all", "there is no GPU '%.60s'", id);
+	return NULL;
 }
 
 bool service_gpu_show(struct service *service, const char *id, json_t **ret_gpu, struct refusal *refusal)
 {
-	const struct gpu *gpu = service_gpu_find(service, id);
+	const struct gpu *gpu = service_gpu_find_shown(service, id, refusal);
 
-	if (!gpu || !gpu_is_shown(service, gpu))
-		return refuse(refusal, REFUSAL_NOT_FOUND, "'vgpu-admin gpu list' shows all", "there is no GPU '%.60s'", id);
-	*ret_gpu = gpu_json(service, gpu);
+	if (!gpu)
+		return false;
+	*ret_gpu = service_gpu_json(service, gpu);
 	return true;
 }
 
@@ -363,6 +402,9 @@ int service_create(sd_event *loop, const struct service_settings *settings, void
 	error = load(service, ret_why);
 	if (error)
 		goto fail;
+	/* Before any vGPU is heard, so that what it is promised finds its leases. */
+	for (const struct gpu *gpu = service->gpus; gpu; gpu = gpu->next)
+		service_gpu_schedule(service, gpu);
 	service_vgpus_adopt(service);
 	error = parent_kinds[0]->discover(loop, &service->settings.parents, on_parent, on_trouble, on_gpus_known, service, ret_why);
 	if (error)

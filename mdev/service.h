@@ -44,6 +44,9 @@ struct event_log *service_events(struct service *service);
 json_t *service_gpu_list(struct service *service);
 bool service_gpu_show(struct service *service, const char *id, json_t **ret_gpu, struct refusal *refusal);
 
+/* Policy and parameters of its run queue, any of them, while it runs. */
+bool service_gpu_set(struct service *service, const char *id, const json_t *body, json_t **ret_gpu, struct refusal *refusal);
+
 json_t *service_profile_list(struct service *service);
 bool service_profile_show(struct service *service, const char *name, json_t **ret_profile, struct refusal *refusal);
 bool service_profile_create(struct service *service, const json_t *body, json_t **ret_profile, struct refusal *refusal);
@@ -54,6 +57,7 @@ struct vgpu_wish {
 	char profile[PROFILE_NAME_BYTES];
 	char name[VGPU_NAME_BYTES];	/* "" = made from the UUID */
 	char gpu[GPU_ID_BYTES];		/* "" = where most is free */
+	struct sched_edit sched;	/* over the profile's */
 };
 bool vgpu_wish_parse(const json_t *body, struct vgpu_wish *ret_wish, struct refusal *refusal);
 
@@ -66,6 +70,8 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 /* Answered when nothing of it is left. force: also with a connection open. */
 bool service_vgpu_delete(struct service *service, const char *id, bool force, service_completion done, void *data,
 			 struct refusal *refusal);
+/* Weight, cap and the like, any of them, while it runs. */
+bool service_vgpu_set(struct service *service, const char *id, const json_t *body, json_t **ret_vgpu, struct refusal *refusal);
 bool service_vgpu_replace_device(struct service *service, const char *id, const char *program, struct refusal *refusal);
 
 #endif

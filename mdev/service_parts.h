@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the three files of the service share: service.c (life, GPUs), service_profiles.c, service_vgpus.c. Nobody else includes this. */
+/*
+ * What the files of the service share: service.c (life, GPUs), service_profiles.c, service_vgpus.c, service_sched.c. Nobody else
+ * includes this.
+ */
 #ifndef VGPU_MDEV_SERVICE_PARTS_H
 #define VGPU_MDEV_SERVICE_PARTS_H
 
@@ -11,6 +14,7 @@
 struct gpu {
 	char id[GPU_ID_BYTES];
 	char key[512];
+	struct queue_edit queue;	/* what an administrator set */
 	struct parent *parent;	/* owned; NULL: known from before, not there now */
 	struct gpu *next;
 };
@@ -57,9 +61,30 @@ struct service {
 #define STORE_VGPUS "vgpus"
 
 struct gpu *service_gpu_find(const struct service *service, const char *id);
+/* As find; refuses one that nobody sees. */
+struct gpu *service_gpu_find_shown(const struct service *service, const char *id, struct refusal *refusal);
+json_t *service_gpu_json(const struct service *service, const struct gpu *gpu);
+/* Its number and what is set. 0, or -errno with a sentence. */
+int service_gpu_write(struct service *service, const struct gpu *gpu, char ret_why[256]);
 uint64_t gpu_capacity_bytes(const struct gpu *gpu);
 uint64_t service_gpu_free_bytes(const struct service *service, const struct gpu *gpu);
+struct vgpu *service_vgpu_find(struct service *service, const char *id, struct refusal *refusal);
+json_t *service_vgpu_json(const struct vgpu *vgpu);
+int service_vgpu_write(struct vgpu *vgpu, char ret_why[256]);
 struct profile *service_profile_find(const struct service *service, const char *name);
+
+/* service_sched.c */
+/* What its run queue is to be: what follows from the GPU, and over that what was set. gpu NULL: one that nobody knows. */
+struct run_queue_settings service_gpu_queue(const struct service *service, const struct gpu *gpu);
+/* Reservations and budgets of the vGPUs defined on it, but for one of them (or NULL). */
+uint64_t service_gpu_promised_ppm(const struct service *service, const struct gpu *gpu, const struct vgpu *except);
+/* How many vGPUs with such settings its run queue has room for. */
+uint64_t service_gpu_room(const struct service *service, const struct gpu *gpu, const struct sched_settings *sched);
+/* Whether except (NULL: a new vGPU) may have these settings on it. 0, or -ENOSPC with a sentence. */
+int service_gpu_admits(const struct service *service, const struct gpu *gpu, const struct vgpu *except, const struct sched_settings *sched,
+		       char ret_why[ADMISSION_WHY_BYTES]);
+/* Makes its run queue, and the vGPUs that run on it, be what is set. */
+void service_gpu_schedule(struct service *service, const struct gpu *gpu);
 
 int service_profiles_load(struct service *service, char ret_why[256]);
 int service_vgpus_load(struct service *service, char ret_why[256]);

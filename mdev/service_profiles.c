@@ -34,17 +34,29 @@ static unsigned uses(const struct service *service, const char *name)
 	return count;
 }
 
+/* How many vGPUs of it a GPU still has room for: in VRAM, and in what its run queue can promise. */
+static uint64_t fitting(const struct service *service, const struct gpu *gpu, const struct profile *profile)
+{
+	uint64_t by_vram = service_gpu_free_bytes(service, gpu) / profile->vram_bytes, by_time = service_gpu_room(service, gpu, &profile->sched);
+
+	return by_vram < by_time ? by_vram : by_time;
+}
+
 static json_t *profile_json(const struct service *service, const struct profile *profile)
 {
 	uint64_t available = 0;
 	char created[32];
 
 	for (const struct gpu *gpu = service->gpus; gpu; gpu = gpu->next)
-		available += service_gpu_free_bytes(service, gpu) / profile->vram_bytes;
-	return json_pack("{ss sI si si sb so sI si}", "name", profile->name, "vram_bytes", (json_int_t)profile->vram_bytes,
-			 "max_contexts", (int)profile->max_contexts, "weight", (int)profile->weight, "builtin", (int)profile->builtin,
-			 "created", profile->builtin ? json_null() : json_string(format_time(profile->created_s, created)),
-			 "available", (json_int_t)available, "vgpus", (int)uses(service, profile->name));
+		available += fitting(service, gpu, profile);
+	json_t *object = json_pack("{ss sI si sb so sI si}", "name", profile->name, "vram_bytes", (json_int_t)profile->vram_bytes,
+				   "max_contexts", (int)profile->max_contexts, "builtin", (int)profile->builtin, "created",
+				   profile->builtin ? json_null() : json_string(format_time(profile->created_s, created)), "available",
+				   (json_int_t)available, "vgpus", (int)uses(service, profile->name));
+
+	if (object)
+		sched_settings_show(&profile->sched, object);
+	return object;
 }
 
 json_t *service_profile_list(struct service *service)
@@ -104,6 +116,8 @@ bool service_profile_create(struct service *service, const json_t *body, json_t 
 
 	if (profile_parse(body, false, &parsed, why))
 		return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "%s", why);
+	if (admission_check_sum(&parsed.sched.entity, 0, 1, why))
+		return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "no vGPU could be made of it: %s", why);
 	if (service_profile_find(service, parsed.name))
 		return refuse(refusal, REFUSAL_CONFLICT, "choose another name, or delete that one first", "there is a profile '%s' already",
 			      parsed.name);

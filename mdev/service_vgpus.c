@@ -32,14 +32,15 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
-static json_t *vgpu_json(const struct vgpu *vgpu)
+json_t *service_vgpu_json(const struct vgpu *vgpu)
 {
 	char created[32];
-	json_t *object = json_pack("{ss ss ss ss sI si si ss}", "uuid", vgpu->spec.uuid, "name", vgpu->spec.name, "profile",
+	json_t *object = json_pack("{ss ss ss ss sI si ss}", "uuid", vgpu->spec.uuid, "name", vgpu->spec.name, "profile",
 				   vgpu->spec.profile, "gpu", vgpu->spec.gpu, "vram_bytes", (json_int_t)vgpu->spec.vram_bytes,
-				   "max_contexts", (int)vgpu->spec.max_contexts, "weight", (int)vgpu->spec.weight, "created",
-				   format_time(vgpu->spec.created_s, created));
+				   "max_contexts", (int)vgpu->spec.max_contexts, "created", format_time(vgpu->spec.created_s, created));
 
+	if (object)
+		sched_settings_show(&vgpu->spec.sched, object);
 	if (object)
 		instance_json(vgpu->instance, object);
 	return object;
@@ -50,7 +51,7 @@ json_t *service_vgpu_list(struct service *service)
 	json_t *list = json_array();
 
 	for (const struct vgpu *vgpu = service->vgpus; vgpu; vgpu = vgpu->next)
-		json_array_append_new(list, vgpu_json(vgpu));
+		json_array_append_new(list, service_vgpu_json(vgpu));
 	return list;
 }
 
@@ -65,7 +66,7 @@ static struct vgpu *find_named(struct service *service, const char *id)
 	return vgpu;
 }
 
-static struct vgpu *find(struct service *service, const char *id, struct refusal *refusal)
+struct vgpu *service_vgpu_find(struct service *service, const char *id, struct refusal *refusal)
 {
 	struct vgpu *vgpu = find_named(service, id), *other = NULL;
 	const char *names[VGPUS_MOST + 1];
@@ -99,11 +100,11 @@ static struct vgpu *find(struct service *service, const char *id, struct refusal
 
 bool service_vgpu_show(struct service *service, const char *id, json_t **ret_vgpu, struct refusal *refusal)
 {
-	const struct vgpu *vgpu = find(service, id, refusal);
+	const struct vgpu *vgpu = service_vgpu_find(service, id, refusal);
 
 	if (!vgpu)
 		return false;
-	*ret_vgpu = vgpu_json(vgpu);
+	*ret_vgpu = service_vgpu_json(vgpu);
 	return true;
 }
 
@@ -122,20 +123,24 @@ static const struct profile *largest_fitting(const struct service *service, uint
 	return best;
 }
 
+/* Where most VRAM is free among the GPUs that have room for it. */
 static const struct gpu *place(const struct service *service, const struct vgpu_wish *wish, const struct profile *profile,
-			       struct refusal *refusal)
+			       const struct sched_settings *sched, struct refusal *refusal)
 {
 	const struct gpu *best = NULL;
-	char needed[32], free_text[32], hint[160];
+	char needed[32], free_text[32], hint[160], why[ADMISSION_WHY_BYTES] = "";
 	uint64_t most_free_bytes = 0;
+	bool is_admitted = false;
 
 	for (const struct gpu *gpu = service->gpus; gpu; gpu = gpu->next) {
 		if (!gpu->parent || (wish->gpu[0] && strcmp(gpu->id, wish->gpu)))
 			continue;
 		uint64_t free_bytes = service_gpu_free_bytes(service, gpu);
-		if (!best || free_bytes > most_free_bytes) {
+		bool has_time = free_bytes >= profile->vram_bytes && !service_gpu_admits(service, gpu, NULL, sched, why);
+		if (!best || has_time > is_admitted || (has_time == is_admitted && free_bytes > most_free_bytes)) {
 			best = gpu;
 			most_free_bytes = free_bytes;
+			is_admitted = has_time;
 		}
 	}
 	if (!best) {
@@ -146,8 +151,13 @@ static const struct gpu *place(const struct service *service, const struct vgpu_
 			       "this machine has no GPU that vGPUs can be cut from");
 		return NULL;
 	}
-	if (profile->vram_bytes <= most_free_bytes)
+	if (is_admitted)
 		return best;
+	if (profile->vram_bytes <= most_free_bytes) {
+		service_gpu_admits(service, best, NULL, sched, why);
+		refuse(refusal, REFUSAL_NO_CAPACITY, NULL, "%s", why);
+		return NULL;
+	}
 	const struct profile *fitting = largest_fitting(service, most_free_bytes);
 	if (fitting)
 		snprintf(hint, sizeof(hint), "choose '%s' or remove a vGPU", fitting->name);
@@ -171,6 +181,7 @@ bool vgpu_wish_parse(const json_t *body, struct vgpu_wish *ret_wish, struct refu
 	json_reader_text(&reader, "profile", NULL, wish.profile, sizeof(wish.profile));
 	json_reader_text(&reader, "name", "", wish.name, sizeof(wish.name));
 	json_reader_text(&reader, "gpu", "", wish.gpu, sizeof(wish.gpu));
+	sched_edit_read(&reader, &wish.sched);
 	if (json_reader_finish(&reader))
 		return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "%s", reader.why);
 	if (wish.name[0] && name_check("vGPU", wish.name, VGPU_NAME_BYTES - 1, why))
@@ -213,7 +224,7 @@ static void vgpu_remove(struct vgpu *vgpu)
 	free(vgpu);
 }
 
-static int write_spec(struct vgpu *vgpu, char ret_why[256])
+int service_vgpu_write(struct vgpu *vgpu, char ret_why[256])
 {
 	json_t *object = vgpu_spec_store_json(&vgpu->spec);
 	int error;
@@ -248,7 +259,11 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 		count++;
 	if (count >= VGPUS_MOST)
 		return refuse(refusal, REFUSAL_NO_CAPACITY, "delete some", "there are %u vGPUs, the most this service keeps", count);
-	const struct gpu *gpu = place(service, wish, profile, refusal);
+	spec.sched = profile->sched;
+	sched_edit_apply(&wish->sched, &spec.sched);
+	if (sched_settings_check(&spec.sched, why))
+		return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "%s", why);
+	const struct gpu *gpu = place(service, wish, profile, &spec.sched, refusal);
 	if (!gpu)
 		return false;
 	vgpu_uuid_make(spec.uuid);
@@ -260,11 +275,10 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 	memcpy(spec.gpu, gpu->id, sizeof(spec.gpu));
 	spec.vram_bytes = profile->vram_bytes;
 	spec.max_contexts = profile->max_contexts;
-	spec.weight = profile->weight;
 	struct vgpu *vgpu = vgpu_append(service, &spec, why);
 	if (!vgpu)
 		return refuse(refusal, REFUSAL_FAILED, NULL, "%s", why);
-	int error = write_spec(vgpu, why);
+	int error = service_vgpu_write(vgpu, why);
 	if (error) {
 		char ignored[256];
 		/* Should it have got there and only its folder's sync have failed: what was refused must not be there after a restart. */
@@ -286,7 +300,7 @@ bool service_vgpu_create(struct service *service, const struct vgpu_wish *wish, 
 bool service_vgpu_delete(struct service *service, const char *id, bool force, service_completion done, void *data,
 			 struct refusal *refusal)
 {
-	struct vgpu *vgpu = find(service, id, refusal);
+	struct vgpu *vgpu = service_vgpu_find(service, id, refusal);
 	char why[256];
 
 	if (!vgpu)
@@ -299,7 +313,7 @@ bool service_vgpu_delete(struct service *service, const char *id, bool force, se
 		return refuse(refusal, REFUSAL_IN_USE, "stop its VM first, or use --force: the VM then loses the device for good",
 			      "vGPU '%s' is in use by %u connection%s", vgpu->spec.name, connections, connections == 1 ? "" : "s");
 	vgpu->spec.deleting = true;
-	int error = write_spec(vgpu, why);
+	int error = service_vgpu_write(vgpu, why);
 	if (error) {
 		vgpu->spec.deleting = false;
 		return refuse(refusal, REFUSAL_FAILED, refusal_disk_hint(error), "%s", why);
@@ -351,7 +365,7 @@ static void settle_create(struct vgpu *vgpu)
 		vgpu->create_done = NULL;
 		event_log_add(vgpu->service->events, "vgpu.created", vgpu->spec.uuid, "vGPU '%s', profile '%s', %s on %s", vgpu->spec.name,
 			      vgpu->spec.profile, quantity_format_bytes(vgpu->spec.vram_bytes, size, sizeof(size)), vgpu->spec.gpu);
-		json_t *result = vgpu_json(vgpu);
+		json_t *result = service_vgpu_json(vgpu);
 		done(result, NULL, vgpu->create_data);
 		json_decref(result);
 		return;
@@ -381,7 +395,7 @@ void service_vgpus_settle(struct service *service)
 
 bool service_vgpu_replace_device(struct service *service, const char *id, const char *program, struct refusal *refusal)
 {
-	struct vgpu *vgpu = find(service, id, refusal);
+	struct vgpu *vgpu = service_vgpu_find(service, id, refusal);
 
 	if (!vgpu)
 		return false;

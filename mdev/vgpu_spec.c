@@ -38,8 +38,9 @@ void vgpu_uuid_make(char ret_uuid[VGPU_UUID_BYTES])
 int vgpu_spec_parse(const json_t *object, struct vgpu_spec *ret_spec, char ret_why[256])
 {
 	struct vgpu_spec spec = {0};
+	struct sched_edit edit;
 	struct json_reader reader;
-	uint64_t schema = 0, contexts = 0, weight = 0, created_s = 0;
+	uint64_t schema = 0, contexts = 0, created_s = 0;
 
 	json_reader_init(&reader, object);
 	json_reader_count(&reader, "schema", false, 1, VGPU_SPEC_SCHEMA, &schema);
@@ -49,7 +50,7 @@ int vgpu_spec_parse(const json_t *object, struct vgpu_spec *ret_spec, char ret_w
 	json_reader_text(&reader, "gpu", NULL, spec.gpu, sizeof(spec.gpu));
 	json_reader_count(&reader, "vram_bytes", false, PROFILE_VRAM_LEAST, VGPU_BAR_BYTES, &spec.vram_bytes);
 	json_reader_count(&reader, "max_contexts", false, 1, KEEPER_CONTEXT_MAX, &contexts);
-	json_reader_count(&reader, "weight", false, 1, PROFILE_WEIGHT_MOST, &weight);
+	sched_edit_read(&reader, &edit);
 	json_reader_count(&reader, "created_s", false, 0, INT64_MAX, &created_s);
 	json_reader_bool(&reader, "deleting", &spec.deleting);
 	if (json_reader_finish(&reader)) {
@@ -63,7 +64,10 @@ int vgpu_spec_parse(const json_t *object, struct vgpu_spec *ret_spec, char ret_w
 	if (name_check("vGPU", spec.name, VGPU_NAME_BYTES - 1, ret_why) || name_check("GPU", spec.gpu, GPU_ID_BYTES - 1, ret_why))
 		return -EINVAL;
 	spec.max_contexts = (uint32_t)contexts;
-	spec.weight = (uint32_t)weight;
+	spec.sched = sched_settings_defaults();
+	sched_edit_apply(&edit, &spec.sched);
+	if (sched_settings_check(&spec.sched, ret_why))
+		return -EINVAL;
 	spec.created_s = (int64_t)created_s;
 	*ret_spec = spec;
 	return 0;
@@ -71,8 +75,12 @@ int vgpu_spec_parse(const json_t *object, struct vgpu_spec *ret_spec, char ret_w
 
 json_t *vgpu_spec_store_json(const struct vgpu_spec *spec)
 {
-	return json_pack("{si ss ss ss ss sI si si sI sb}", "schema", VGPU_SPEC_SCHEMA, "uuid", spec->uuid, "name", spec->name,
-			 "profile", spec->profile, "gpu", spec->gpu, "vram_bytes", (json_int_t)spec->vram_bytes, "max_contexts",
-			 (int)spec->max_contexts, "weight", (int)spec->weight, "created_s", (json_int_t)spec->created_s,
-			 "deleting", spec->deleting);
+	json_t *object = json_pack("{si ss ss ss ss sI si sI sb}", "schema", VGPU_SPEC_SCHEMA, "uuid", spec->uuid, "name", spec->name,
+				   "profile", spec->profile, "gpu", spec->gpu, "vram_bytes", (json_int_t)spec->vram_bytes, "max_contexts",
+				   (int)spec->max_contexts, "created_s", (json_int_t)spec->created_s, "deleting", spec->deleting);
+
+	if (object && !sched_settings_store(&spec->sched, object))
+		return object;
+	json_decref(object);
+	return NULL;
 }

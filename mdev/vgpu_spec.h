@@ -21,7 +21,7 @@ struct vgpu_spec {
 	char gpu[GPU_ID_BYTES];
 	uint64_t vram_bytes;
 	uint32_t max_contexts;
-	uint32_t weight;
+	struct sched_settings sched;	/* the profile's at first; edited while it runs */
 	int64_t created_s;
 	bool deleting;		/* a delete was begun: finish it */
 };

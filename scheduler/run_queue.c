@@ -41,7 +41,7 @@ static int check(const struct run_queue_settings *settings, size_t count, char r
 		{"the number of leases", settings->leases, 1, RUN_QUEUE_LEASES_MAX},
 		{"the averaging factor", settings->averaging, 1, RUN_QUEUE_AVERAGING_MAX},
 		{"the slice in ns", settings->slice_ns ? settings->slice_ns : ENTITY_SLICE_NS_MIN, ENTITY_SLICE_NS_MIN, ENTITY_SLICE_NS_MAX},
-		{"the target latency in ns", settings->target_latency_ns, ENTITY_SLICE_NS_MIN, 1000000000},
+		{"the target latency in ns", settings->target_latency_ns, ENTITY_SLICE_NS_MIN, RUN_QUEUE_TARGET_LATENCY_NS_MAX},
 		{"the shortest slice in ns", settings->slice_min_ns, ENTITY_SLICE_NS_MIN, settings->slice_max_ns},
 		{"the longest slice in ns", settings->slice_max_ns, ENTITY_SLICE_NS_MIN, ENTITY_SLICE_NS_MAX},
 		{"the cost of a switch in ns", settings->switch_cost_ns, 0, 10000000},

@@ -52,6 +52,7 @@ enum policy {
 #define RUN_QUEUE_LEASES_MAX 256u
 #define RUN_QUEUE_SLOTS_MAX 1024u
 #define RUN_QUEUE_AVERAGING_MAX 60u
+#define RUN_QUEUE_TARGET_LATENCY_NS_MAX 1000000000ull
 
 struct run_queue_settings {
 	uint32_t policy;		/* enum policy */

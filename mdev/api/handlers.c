@@ -41,6 +41,15 @@ static void get_gpu(struct api_call *call, const struct api_request *request)
 	answer_or_refuse(call, is_done, 200, value, &refusal);
 }
 
+static void patch_gpu(struct api_call *call, const struct api_request *request)
+{
+	struct refusal refusal;
+	json_t *value = NULL;
+	bool is_done = service_gpu_set(api_call_service(call), request->id, request->body, &value, &refusal);
+
+	answer_or_refuse(call, is_done, 200, value, &refusal);
+}
+
 static void get_profiles(struct api_call *call, const struct api_request *request)
 {
 	(void)request;
@@ -84,6 +93,15 @@ static void get_vgpu(struct api_call *call, const struct api_request *request)
 	struct refusal refusal;
 	json_t *value = NULL;
 	bool is_done = service_vgpu_show(api_call_service(call), request->id, &value, &refusal);
+
+	answer_or_refuse(call, is_done, 200, value, &refusal);
+}
+
+static void patch_vgpu(struct api_call *call, const struct api_request *request)
+{
+	struct refusal refusal;
+	json_t *value = NULL;
+	bool is_done = service_vgpu_set(api_call_service(call), request->id, request->body, &value, &refusal);
 
 	answer_or_refuse(call, is_done, 200, value, &refusal);
 }
@@ -189,6 +207,7 @@ const struct api_route api_routes[] = {
 	{.method = "GET", .pattern = "/v1/ping", .handle = get_ping},
 	{.method = "GET", .pattern = "/v1/gpus", .handle = get_gpus},
 	{.method = "GET", .pattern = "/v1/gpus/{id}", .handle = get_gpu},
+	{.method = "PATCH", .pattern = "/v1/gpus/{id}", .has_body = true, .handle = patch_gpu},
 	{.method = "GET", .pattern = "/v1/profiles", .handle = get_profiles},
 	{.method = "POST", .pattern = "/v1/profiles", .has_body = true, .handle = post_profile},
 	{.method = "GET", .pattern = "/v1/profiles/{id}", .handle = get_profile},
@@ -196,6 +215,7 @@ const struct api_route api_routes[] = {
 	{.method = "GET", .pattern = "/v1/vgpus", .handle = get_vgpus},
 	{.method = "POST", .pattern = "/v1/vgpus", .has_body = true, .handle = post_vgpu},
 	{.method = "GET", .pattern = "/v1/vgpus/{id}", .handle = get_vgpu},
+	{.method = "PATCH", .pattern = "/v1/vgpus/{id}", .has_body = true, .handle = patch_vgpu},
 	{.method = "DELETE", .pattern = "/v1/vgpus/{id}", .queries = delete_queries, .handle = delete_vgpu},
 	{.method = "POST", .pattern = "/v1/vgpus/{id}/replace-device", .has_body = true, .handle = replace_device},
 	{.method = "GET", .pattern = "/v1/events", .queries = events_queries, .handle = get_events},

@@ -115,6 +115,35 @@ void json_reader_count(struct json_reader *reader, const char *name, bool is_opt
 	*ret_count = (uint64_t)count;
 }
 
+bool json_reader_number(struct json_reader *reader, const char *name, uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+	json_reader_count(reader, name, true, least, most, ret_number);
+	return !reader->error && json_object_get(reader->object, name);
+}
+
+bool json_reader_word(struct json_reader *reader, const char *name, const char *const *words, uint64_t *ret_index)
+{
+	const json_t *value = take(reader, name);
+	char all[160] = "";
+	size_t used = 0;
+
+	if (!value)
+		return false;
+	for (uint64_t i = 0; words[i]; i++) {
+		if (json_is_string(value) && !strcmp(json_string_value(value), words[i])) {
+			*ret_index = i;
+			return true;
+		}
+		if (used < sizeof(all))
+			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+	}
+	if (json_is_string(value))
+		fail(reader, "'%s' is '%.40s'; it must be %s", name, json_string_value(value), all);
+	else
+		fail(reader, "'%s' is %s; it must be %s", name, type_name(value), all);
+	return false;
+}
+
 void json_reader_bool(struct json_reader *reader, const char *name, bool *ret_flag)
 {
 	const json_t *value = take(reader, name);

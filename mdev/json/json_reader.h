@@ -31,6 +31,10 @@ void json_reader_text(struct json_reader *reader, const char *name, const char *
 /* A whole number. If absent: *ret_count keeps what it holds if is_optional, else an error. */
 void json_reader_count(struct json_reader *reader, const char *name, bool is_optional, uint64_t least, uint64_t most,
 		       uint64_t *ret_count);
+/* As json_reader_count where it is optional; true if it was there and is good. */
+bool json_reader_number(struct json_reader *reader, const char *name, uint64_t least, uint64_t most, uint64_t *ret_number);
+/* A string that is one of words (NULL-terminated), optional; *ret_index tells which. True if it was there and is good. */
+bool json_reader_word(struct json_reader *reader, const char *name, const char *const *words, uint64_t *ret_index);
 void json_reader_bool(struct json_reader *reader, const char *name, bool *ret_flag);	/* optional: keeps what it holds */
 /* Refuses fields nobody asked for, naming the nearest known one. Returns 0 or -errno; why has the sentence. */
 int json_reader_finish(struct json_reader *reader);

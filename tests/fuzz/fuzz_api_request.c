@@ -22,6 +22,46 @@ static void must_say(const struct refusal *refusal)
 		abort();
 }
 
+/* What PATCH does with a body. An edit that is good can be stored, and read again. */
+static void take_settings(const json_t *body)
+{
+	struct sched_settings settings = sched_settings_defaults(), again = settings;
+	struct run_queue_settings queue_settings = run_queue_defaults();
+	struct json_reader reader;
+	struct sched_edit edit;
+	struct queue_edit queue;
+	char why[256] = "";
+
+	json_reader_init(&reader, body);
+	queue_edit_read(&reader, &queue);
+	if (json_reader_finish(&reader) && !reader.why[0])
+		abort();
+	queue_edit_apply(&queue, &queue_settings);
+	json_reader_init(&reader, body);
+	sched_edit_read(&reader, &edit);
+	if (json_reader_finish(&reader)) {
+		if (!reader.why[0])
+			abort();
+		return;
+	}
+	sched_edit_apply(&edit, &settings);
+	if (sched_settings_check(&settings, why)) {
+		if (!why[0])
+			abort();
+		return;
+	}
+	json_t *stored = json_object();
+	if (sched_settings_store(&settings, stored))
+		abort();
+	json_reader_init(&reader, stored);
+	sched_edit_read(&reader, &edit);
+	sched_edit_apply(&edit, &again);
+	if (json_reader_finish(&reader) || memcmp(&settings.entity, &again.entity, sizeof(again.entity)) ||
+	    settings.hang_timeout_ms != again.hang_timeout_ms)
+		abort();
+	json_decref(stored);
+}
+
 static void take_body(struct api_request *request)
 {
 	struct refusal refusal;
@@ -31,6 +71,7 @@ static void take_body(struct api_request *request)
 	struct probe_device device;
 	char why[256] = "";
 
+	take_settings(request->body);
 	if (!vgpu_wish_parse(request->body, &wish, &refusal))
 		must_say(&refusal);
 	for (int is_stored = 0; is_stored < 2; is_stored++)
@@ -56,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(line, data, line_bytes);
 	line[line_bytes] = '\0';
 	quantity_parse_bytes(line, &bytes, why);
+	quantity_parse_time(line, &bytes, why);
+	quantity_parse_percent(line, &bytes, why);
 	path = strchr(line, ' ');
 	if (!path)
 		return 0;

@@ -71,6 +71,87 @@ static void sizes_are_written_with_the_largest_unit(void **state)
 	assert_string_equal(quantity_format_bytes(UINT64_MAX, text, sizeof(text)), "16777215.99 TiB");
 }
 
+static void times_are_read_exactly_and_need_a_unit(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = {
+		{"0", 0}, {"0s", 0}, {"1ns", 1}, {"500us", 500000}, {"2ms", 2000000}, {"16.667ms", 16667000}, {"0.000001ms", 1}, {"10s", 10000000000ull},
+		{"1.5 s", 1500000000}, {"9223372036s", 9223372036000000000ull},
+	};
+	static const char *const bad[] = {"", "ms", "5", "00", "-1ms", "+1ms", " 1ms", "1ms ", "1m", "1min", "1MS", "1.ms", ".5ms", "1.5ns", "0.0000001ms",
+					  "1e3ms", "0x1s", "1 ", "1  ms", "9223372037s", "18446744073709551616ns", "99999999999999999999s"};
+	char why[256];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		uint64_t ns = 1;
+		if (quantity_parse_time(good[i].text, &ns, why))
+			fail_msg("'%s': %s", good[i].text, why);
+		assert_int_equal(ns, good[i].ns);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint64_t ns = 77;
+		why[0] = '\0';
+		assert_int_equal(quantity_parse_time(bad[i], &ns, why), -EINVAL);
+		assert_int_equal(ns, 77);
+		assert_true(strlen(why) > 20);
+	}
+}
+
+static void shares_are_percent_up_to_the_whole(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ppm;
+	} good[] = {
+		{"0", 0}, {"25", 250000}, {"25%", 250000}, {"12.5 %", 125000}, {"0.0001", 1}, {"99.9999%", 999999}, {"100", 1000000}, {"100.0%", 1000000},
+	};
+	static const char *const bad[] = {"", "%", "-1", "101", "100.0001", "0.00001", "1.", ".5", "25%%", "25 ", " 25", "25percent", "1/2", "0x10", "1e1",
+					  "18446744073709551616", "99999999999999999999%"};
+	char why[256];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		uint64_t ppm = 1;
+		if (quantity_parse_percent(good[i].text, &ppm, why))
+			fail_msg("'%s': %s", good[i].text, why);
+		assert_int_equal(ppm, good[i].ppm);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint64_t ppm = 77;
+		why[0] = '\0';
+		assert_int_equal(quantity_parse_percent(bad[i], &ppm, why), -EINVAL);
+		assert_int_equal(ppm, 77);
+		assert_true(strlen(why) > 20);
+	}
+}
+
+static void times_and_shares_are_written_as_they_are_read(void **state)
+{
+	static const uint64_t times[] = {1, 999, 1000, 1001, 500000, 16667000, 999999999, 1000000000, 1500000000, INT64_MAX};
+	char text[48], why[256];
+	uint64_t again;
+
+	(void)state;
+	assert_string_equal(quantity_format_time(0, text, sizeof(text)), "0");
+	assert_string_equal(quantity_format_time(16667000, text, sizeof(text)), "16.667ms");
+	assert_string_equal(quantity_format_time(10000000000ull, text, sizeof(text)), "10s");
+	assert_string_equal(quantity_format_time(100500, text, sizeof(text)), "100.5us");
+	assert_string_equal(quantity_format_percent(0, text, sizeof(text)), "0%");
+	assert_string_equal(quantity_format_percent(125000, text, sizeof(text)), "12.5%");
+	assert_string_equal(quantity_format_percent(1000, text, sizeof(text)), "0.1%");
+	for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		assert_int_equal(quantity_parse_time(quantity_format_time(times[i], text, sizeof(text)), &again, why), 0);
+		assert_int_equal(again, times[i]);
+	}
+	for (uint64_t ppm = 0; ppm <= 1000000; ppm += 7) {
+		assert_int_equal(quantity_parse_percent(quantity_format_percent(ppm, text, sizeof(text)), &again, why), 0);
+		assert_int_equal(again, ppm);
+	}
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------------ */
 
 static void json_must_be_what_was_asked_for(void **state)
@@ -464,8 +545,8 @@ static void a_killed_writer_never_leaves_a_torn_object(void **state)
 
 static void a_stored_definition_is_read_as_it_was(void **state)
 {
-	struct vgpu_spec spec = {.name = "vm1", .profile = "c1g", .gpu = "gpu0", .vram_bytes = 1ull << 30, .max_contexts = 16, .weight = 1024,
-				 .created_s = 1700000000, .deleting = true}, again;
+	struct vgpu_spec spec = {.name = "vm1", .profile = "c1g", .gpu = "gpu0", .vram_bytes = 1ull << 30, .max_contexts = 16,
+				 .sched = sched_settings_defaults(), .created_s = 1700000000, .deleting = true}, again;
 	char why[256];
 
 	(void)state;
@@ -488,6 +569,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_are_read_as_people_write_them),
 		cmocka_unit_test(sizes_are_written_with_the_largest_unit),
+		cmocka_unit_test(times_are_read_exactly_and_need_a_unit),
+		cmocka_unit_test(shares_are_percent_up_to_the_whole),
+		cmocka_unit_test(times_and_shares_are_written_as_they_are_read),
 		cmocka_unit_test(json_must_be_what_was_asked_for),
 		cmocka_unit_test(json_with_a_key_twice_is_refused),
 		cmocka_unit_test(near_words_are_found_and_far_ones_are_not),

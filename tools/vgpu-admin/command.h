@@ -21,22 +21,41 @@ enum exit_code {
 
 enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_CSV };
 
-/* Options a command may know beside those that all know; bits of command.options. */
-enum {
-	OPT_PROFILE = 1 << 0,
-	OPT_NAME = 1 << 1,
-	OPT_GPU = 1 << 2,
-	OPT_VRAM = 1 << 3,
-	OPT_CONTEXTS = 1 << 4,
-	OPT_WEIGHT = 1 << 5,
-	OPT_YES = 1 << 6,
-	OPT_FORCE = 1 << 7,
-	OPT_QEMU_ARGS = 1 << 8,
-	OPT_PROGRAM = 1 << 9,
-	OPT_FOLLOW = 1 << 10,
-	OPT_AFTER = 1 << 11,
-	OPT_VGPUS = 1 << 12,
-};
+/* Options a command may know beside those that all know; bits of command.options. 64 at most: enumerators would be ints. */
+#define OPT_PROFILE (1ull << 0)
+#define OPT_NAME (1ull << 1)
+#define OPT_GPU (1ull << 2)
+#define OPT_VRAM (1ull << 3)
+#define OPT_CONTEXTS (1ull << 4)
+#define OPT_YES (1ull << 5)
+#define OPT_FORCE (1ull << 6)
+#define OPT_QEMU_ARGS (1ull << 7)
+#define OPT_PROGRAM (1ull << 8)
+#define OPT_FOLLOW (1ull << 9)
+#define OPT_AFTER (1ull << 10)
+#define OPT_VGPUS (1ull << 11)
+/* scheduling.h */
+#define OPT_WEIGHT (1ull << 12)
+#define OPT_CAP (1ull << 13)
+#define OPT_BURST (1ull << 14)
+#define OPT_RESERVATION (1ull << 15)
+#define OPT_CLASS (1ull << 16)
+#define OPT_BUDGET (1ull << 17)
+#define OPT_PERIOD (1ull << 18)
+#define OPT_SLICE (1ull << 19)
+#define OPT_HANG_TIMEOUT (1ull << 20)
+#define OPT_POLICY (1ull << 21)
+#define OPT_SLOTS (1ull << 22)
+#define OPT_AVERAGING (1ull << 23)
+#define OPT_TARGET_LATENCY (1ull << 24)
+#define OPT_SLICE_MAX (1ull << 25)
+#define OPT_LEASES (1ull << 26)
+#define OPT_SCHEDULING_FIRST 12
+#define OPT_SCHEDULING_COUNT 15
+/* Of a vGPU or a profile; of a GPU. */
+#define OPT_VGPU_SCHEDULING \
+	(OPT_WEIGHT | OPT_CAP | OPT_BURST | OPT_RESERVATION | OPT_CLASS | OPT_BUDGET | OPT_PERIOD | OPT_SLICE | OPT_HANG_TIMEOUT)
+#define OPT_GPU_SCHEDULING (OPT_POLICY | OPT_SLOTS | OPT_AVERAGING | OPT_SLICE | OPT_TARGET_LATENCY | OPT_SLICE_MAX | OPT_LEASES)
 
 /* Everything the command line said. Strings are argv's. */
 struct arguments {
@@ -46,17 +65,21 @@ struct arguments {
 	bool bytes;		/* sizes as plain numbers */
 	bool quiet;		/* ids only */
 	const char *id;		/* the one positional argument, or NULL */
-	unsigned given;		/* OPT_* bits */
+	uint64_t given;		/* OPT_* bits */
 	const char *profile, *name, *gpu, *program;
-	uint64_t vram_bytes, max_contexts, weight, after;
+	uint64_t vram_bytes, max_contexts, after;
+	struct {
+		const char *word;
+		uint64_t number;
+	} scheduling[OPT_SCHEDULING_COUNT];
 };
 
 struct command {
 	const char *noun;	/* "vgpu" */
 	const char *verb;	/* "create"; NULL: the noun is all */
 	const char *id_name;	/* what the positional argument is called in the usage; NULL: none is taken */
-	unsigned options;	/* OPT_* it knows */
-	unsigned required;	/* of these, the ones it cannot do without */
+	uint64_t options;	/* OPT_* it knows */
+	uint64_t required;	/* of these, the ones it cannot do without */
 	const char *summary;
 	enum exit_code (*run)(const struct arguments *arguments);
 };
@@ -68,6 +91,7 @@ enum exit_code command_events(const struct arguments *arguments);
 enum exit_code command_service_stop(const struct arguments *arguments);
 enum exit_code command_gpu_list(const struct arguments *arguments);
 enum exit_code command_gpu_show(const struct arguments *arguments);
+enum exit_code command_gpu_set(const struct arguments *arguments);
 enum exit_code command_profile_list(const struct arguments *arguments);
 enum exit_code command_profile_show(const struct arguments *arguments);
 enum exit_code command_profile_create(const struct arguments *arguments);
@@ -75,6 +99,7 @@ enum exit_code command_profile_delete(const struct arguments *arguments);
 enum exit_code command_vgpu_list(const struct arguments *arguments);
 enum exit_code command_vgpu_show(const struct arguments *arguments);
 enum exit_code command_vgpu_create(const struct arguments *arguments);
+enum exit_code command_vgpu_set(const struct arguments *arguments);
 enum exit_code command_vgpu_delete(const struct arguments *arguments);
 enum exit_code command_vgpu_replace_device(const struct arguments *arguments);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/vgpu-admin/client.h"
+#include "tools/vgpu-admin/scheduling.h"
 #include "tools/vgpu-admin/table.h"
 
 #define FOLLOW_WAIT_S 30
@@ -15,13 +16,17 @@ const struct command commands[] = {
 	{"ping", NULL, NULL, 0, 0, "says whether the service answers, and its version", command_ping},
 	{"gpu", "list", NULL, 0, 0, "the GPUs that vGPUs are cut from", command_gpu_list},
 	{"gpu", "show", "GPU", 0, 0, "one of them", command_gpu_show},
+	{"gpu", "set", "GPU", OPT_GPU_SCHEDULING, 0, "how its time is shared, from the next lease on; it is kept", command_gpu_set},
 	{"profile", "list", NULL, 0, 0, "the profiles, and how many vGPUs of each still fit", command_profile_list},
 	{"profile", "show", "NAME", 0, 0, "one of them", command_profile_show},
-	{"profile", "create", "NAME", OPT_VRAM | OPT_CONTEXTS | OPT_WEIGHT, OPT_VRAM, "a profile of your own; it is kept", command_profile_create},
+	{"profile", "create", "NAME", OPT_VRAM | OPT_CONTEXTS | OPT_VGPU_SCHEDULING, OPT_VRAM, "a profile of your own; it is kept",
+	 command_profile_create},
 	{"profile", "delete", "NAME", 0, 0, "one of your own that no vGPU uses", command_profile_delete},
 	{"vgpu", "list", NULL, 0, 0, "the vGPUs", command_vgpu_list},
 	{"vgpu", "show", "ID", OPT_QEMU_ARGS, 0, "one of them, or what QEMU is to be given for it", command_vgpu_show},
-	{"vgpu", "create", NULL, OPT_PROFILE | OPT_NAME | OPT_GPU, OPT_PROFILE, "defines and starts one; prints its UUID", command_vgpu_create},
+	{"vgpu", "create", NULL, OPT_PROFILE | OPT_NAME | OPT_GPU | OPT_VGPU_SCHEDULING, OPT_PROFILE, "defines and starts one; prints its UUID",
+	 command_vgpu_create},
+	{"vgpu", "set", "ID", OPT_VGPU_SCHEDULING, 0, "what of the GPU's time it gets, from its next lease on; it is kept", command_vgpu_set},
 	{"vgpu", "delete", "ID", OPT_YES | OPT_FORCE, 0, "stops it and removes its definition", command_vgpu_delete},
 	{"vgpu", "replace-device", "ID", OPT_PROGRAM, OPT_PROGRAM, "runs its device processes from another build, under the guest",
 	 command_vgpu_replace_device},
@@ -40,7 +45,15 @@ static const struct column gpu_columns[] = {
 	{"VRAM", "vram_bytes", COLUMN_BYTES, false},
 	{"FREE", "vram_free_bytes", COLUMN_BYTES, false},
 	{"VGPUS", "vgpus", COLUMN_COUNT, false},
+	{"POLICY", "policy", COLUMN_TEXT, false},
 	{"STATE", "state", COLUMN_TEXT, false},
+	{"PROMISED", "promised_ppm", COLUMN_PERCENT, true},
+	{"LEASES", "leases", COLUMN_COUNT, true},
+	{"SLOTS", "slots", COLUMN_COUNT, FOR_SHOW},
+	{"AVERAGING", "averaging", COLUMN_COUNT, FOR_SHOW},
+	{"SLICE", "slice_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"TARGET LATENCY", "target_latency_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"SLICE MAX", "slice_max_ns", COLUMN_SPAN_NS, FOR_SHOW},
 	{"UNITS", "compute_units", COLUMN_COUNT, true},
 	{"MEMORY", "memory_bytes", COLUMN_BYTES, true},
 	{"UNIFIED", "unified", COLUMN_TEXT, true},
@@ -60,6 +73,14 @@ static const struct column profile_columns[] = {
 	{"VGPUS", "vgpus", COLUMN_COUNT, false},
 	{"BUILT-IN", "builtin", COLUMN_TEXT, false},
 	{"CREATED", "created", COLUMN_TEXT, true},
+	{"CAP", "cap_ppm", COLUMN_PERCENT, true},
+	{"RESERVATION", "reservation_ppm", COLUMN_PERCENT, true},
+	{"CLASS", "class", COLUMN_TEXT, true},
+	{"BURST", "burst_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"BUDGET", "budget_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"PERIOD", "period_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"SLICE", "slice_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"HANG TIMEOUT", "hang_timeout_ms", COLUMN_SPAN_MS, FOR_SHOW},
 	{0},
 };
 
@@ -82,6 +103,14 @@ static const struct column vgpu_columns[] = {
 	{"OVERRUNS", "overruns", COLUMN_COUNT, true},
 	{"STRIKES", "strikes", COLUMN_COUNT, true},
 	{"WEIGHT", "weight", COLUMN_COUNT, true},
+	{"CAP", "cap_ppm", COLUMN_PERCENT, true},
+	{"RESERVATION", "reservation_ppm", COLUMN_PERCENT, true},
+	{"CLASS", "class", COLUMN_TEXT, true},
+	{"BURST", "burst_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"BUDGET", "budget_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"PERIOD", "period_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"SLICE", "slice_ns", COLUMN_SPAN_NS, FOR_SHOW},
+	{"HANG TIMEOUT", "hang_timeout_ms", COLUMN_SPAN_MS, FOR_SHOW},
 	{"KEEPER", "keeper_pid", COLUMN_COUNT, true},
 	{"DEVICES", "devices", COLUMN_LIST, true},
 	{"CREATED", "created", COLUMN_TEXT, true},
@@ -137,6 +166,33 @@ enum exit_code command_gpu_show(const struct arguments *arguments)
 	return print_one(arguments, gpu_columns, "/v1/gpus/");
 }
 
+/* Sets what was given; prints nothing but JSON, if that is wanted. */
+static enum exit_code set(const struct arguments *arguments, const struct column *columns, const char *path)
+{
+	json_t *answer, *body = json_object();
+	char buffer[1024];
+
+	if (!scheduling_add(arguments, body)) {
+		json_decref(body);
+		return complain(EXIT_USAGE, "a class or policy is a word in UTF-8");
+	}
+	enum exit_code code = client_call(arguments, "PATCH", client_path(buffer, path, arguments->id, ""), body, &answer);
+	if (code)
+		return code;
+	if (arguments->output == OUTPUT_JSON)
+		return table_print_object(arguments, columns, answer);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+enum exit_code command_gpu_set(const struct arguments *arguments)
+{
+	if (!arguments->given)
+		return complain(EXIT_USAGE, "nothing is to be set; give one or more of --policy, --slots, --averaging, --slice, --target-latency, "
+				"--slice-max, --leases");
+	return set(arguments, gpu_columns, "/v1/gpus/");
+}
+
 enum exit_code command_profile_list(const struct arguments *arguments)
 {
 	return print_list(arguments, profile_columns, "/v1/profiles", "profiles");
@@ -155,8 +211,10 @@ enum exit_code command_profile_create(const struct arguments *arguments)
 		return complain(EXIT_USAGE, "the profile's name is not UTF-8");
 	if (arguments->given & OPT_CONTEXTS)
 		json_object_set_new(body, "max_contexts", json_integer((json_int_t)arguments->max_contexts));
-	if (arguments->given & OPT_WEIGHT)
-		json_object_set_new(body, "weight", json_integer((json_int_t)arguments->weight));
+	if (!scheduling_add(arguments, body)) {
+		json_decref(body);
+		return complain(EXIT_USAGE, "the class is not UTF-8");
+	}
 	enum exit_code code = client_call(arguments, "POST", "/v1/profiles", body, &answer);
 	if (code)
 		return code;
@@ -225,9 +283,10 @@ enum exit_code command_vgpu_create(const struct arguments *arguments)
 		json_object_set_new(body, "name", json_string(arguments->name));
 	if (body && arguments->gpu)
 		json_object_set_new(body, "gpu", json_string(arguments->gpu));
-	if (!body || (arguments->name && !json_object_get(body, "name")) || (arguments->gpu && !json_object_get(body, "gpu"))) {
+	if (!body || (arguments->name && !json_object_get(body, "name")) || (arguments->gpu && !json_object_get(body, "gpu")) ||
+	    !scheduling_add(arguments, body)) {
 		json_decref(body);
-		return complain(EXIT_USAGE, "profile, name and GPU must be UTF-8");
+		return complain(EXIT_USAGE, "profile, name, GPU and class must be UTF-8");
 	}
 	enum exit_code code = client_call(arguments, "POST", "/v1/vgpus", body, &answer);
 	if (code)
@@ -237,6 +296,14 @@ enum exit_code command_vgpu_create(const struct arguments *arguments)
 	puts(json_string_value(json_object_get(answer, "uuid")));
 	json_decref(answer);
 	return EXIT_OK;
+}
+
+enum exit_code command_vgpu_set(const struct arguments *arguments)
+{
+	if (!arguments->given)
+		return complain(EXIT_USAGE, "nothing is to be set; give one or more of --weight, --cap, --burst, --reservation, --class, --budget, "
+				"--period, --slice, --hang-timeout");
+	return set(arguments, vgpu_columns, "/v1/vgpus/");
 }
 
 /* Asks on a terminal; without one nobody can be asked, and the service refuses what is in use. */

@@ -3,6 +3,7 @@
  * vgpu-admin: the administrator's command. Reads the command line against one table of commands and one of options; help comes from
  * the same tables. Talks to vgpud and to nothing else.
  */
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 
 #include "mdev/json/json_reader.h"
 #include "mdev/quantity.h"
-#include "tools/vgpu-admin/command.h"
+#include "tools/vgpu-admin/scheduling.h"
 
+#define USAGE_COLUMNS 90	/* after which a usage goes on in the next line */
 #define SOCKET_DEFAULT "/run/vgpud/vgpud.sock"
 
 enum { LONG_SOCKET = 256, LONG_JSON, LONG_NO_HEADINGS, LONG_BYTES, LONG_HELP, LONG_VERSION, LONG_COMMANDS };
@@ -28,7 +30,6 @@ static const struct {
 	{"gpu", "G", "the GPU to cut it from; the one with most free VRAM otherwise"},
 	{"vram", "SIZE", "video memory, as 512M or 1G"},
 	{"max-contexts", "N", "guest contexts at a time (16)"},
-	{"weight", "N", "share of GPU time against others, 1 to 65536 (1024)"},
 	{"yes", NULL, "do not ask"},
 	{"force", NULL, "also if a VM is connected, which loses the device for good"},
 	{"qemu-args", NULL, "print QEMU's arguments, one a line"},
@@ -36,8 +37,24 @@ static const struct {
 	{"follow", NULL, "go on as events happen; with --json a line each"},
 	{"after", "N", "only events after number N"},
 	{"vgpus", NULL, "stop the vGPUs as well"},
+	{"weight", "N", "share of GPU time against others, 1 to 65536 (1024)"},
+	{"cap", "P", "the most of a lease it gets, in percent, or none"},
+	{"burst", "T", "what it may use at once after a rest, with a cap (10ms)"},
+	{"reservation", "P", "what of a lease it gets in any case, in percent"},
+	{"class", "C", "normal, realtime or idle"},
+	{"budget", "T", "time in each period that comes before all others'; with realtime"},
+	{"period", "T", "of the budget: 16ms for 60 frames a second"},
+	{"slice", "T", "how long a lease is while others wait; 0: as long as the rest of the settings makes it"},
+	{"hang-timeout", "T", "how long one command may run before its engine is killed; 0: for ever"},
+	{"policy", "W", "best-effort, equal-share, fixed-share or adaptive"},
+	{"slots", "N", "of fixed-share: what a vGPU gets is 1/N"},
+	{"averaging", "N", "of adaptive: leases over which an overrun is charged"},
+	{"target-latency", "T", "a slice is this divided by the vGPUs that want service (16ms),"},
+	{"slice-max", "T", "and no longer than this"},
+	{"leases", "N", "vGPUs that run at a time"},
 };
 #define COMMAND_OPTIONS (sizeof(command_options) / sizeof(command_options[0]))
+static_assert(COMMAND_OPTIONS == OPT_SCHEDULING_FIRST + OPT_SCHEDULING_COUNT && COMMAND_OPTIONS <= 64, "one bit each");
 
 enum exit_code complain(enum exit_code code, const char *format, ...)
 {
@@ -54,17 +71,17 @@ enum exit_code complain(enum exit_code code, const char *format, ...)
 
 static void print_usage(const struct command *command)
 {
-	printf("  vgpu-admin %s", command->noun);
-	if (command->verb)
-		printf(" %s", command->verb);
-	if (command->id_name)
-		printf(" %s", command->id_name);
+	int column = printf("  vgpu-admin %s%s%s%s%s", command->noun, command->verb ? " " : "", command->verb ? command->verb : "",
+			    command->id_name ? " " : "", command->id_name ? command->id_name : "");
+
 	for (unsigned i = 0; i < COMMAND_OPTIONS; i++) {
-		if (!(command->options & 1u << i))
+		if (!(command->options & 1ull << i))
 			continue;
-		bool is_required = command->required & 1u << i;
-		printf(" %s--%s%s%s%s", is_required ? "" : "[", command_options[i].name, command_options[i].value ? " " : "",
-		       command_options[i].value ? command_options[i].value : "", is_required ? "" : "]");
+		bool is_required = command->required & 1ull << i;
+		if (column > USAGE_COLUMNS)
+			column = printf("\n             ");
+		column += printf(" %s--%s%s%s%s", is_required ? "" : "[", command_options[i].name, command_options[i].value ? " " : "",
+				 command_options[i].value ? command_options[i].value : "", is_required ? "" : "]");
 	}
 	printf("\n      %s\n", command->summary);
 }
@@ -76,7 +93,7 @@ static void print_help(void)
 		print_usage(command);
 	puts("\noptions of commands:");
 	for (unsigned i = 0; i < COMMAND_OPTIONS; i++)
-		printf("  --%-12s %-5s %s\n", command_options[i].name, command_options[i].value ? command_options[i].value : "",
+		printf("  --%-14s %-5s %s\n", command_options[i].name, command_options[i].value ? command_options[i].value : "",
 		       command_options[i].summary);
 	puts("\noptions:\n"
 	     "  --socket PATH      of vgpud (the environment's VGPUD_SOCKET, else " SOCKET_DEFAULT ")\n"
@@ -142,8 +159,8 @@ static enum exit_code take_option(unsigned index, const char *value, struct argu
 
 	if (value && !value[0])
 		return complain(EXIT_USAGE, "--%s needs a value", command_options[index].name);
-	arguments->given |= 1u << index;
-	switch (1u << index) {
+	arguments->given |= 1ull << index;
+	switch (1ull << index) {
 	case OPT_PROFILE:
 		arguments->profile = value;
 		break;
@@ -162,12 +179,11 @@ static enum exit_code take_option(unsigned index, const char *value, struct argu
 	case OPT_CONTEXTS:
 		error = quantity_parse_count("--max-contexts", value, 1, 1000000, &arguments->max_contexts, why);
 		break;
-	case OPT_WEIGHT:
-		error = quantity_parse_count("--weight", value, 1, 65536, &arguments->weight, why);
-		break;
 	case OPT_AFTER:
 		error = quantity_parse_count("--after", value, 0, INT64_MAX, &arguments->after, why);
 		break;
+	default:
+		error = scheduling_take(1ull << index, value, arguments, why);
 	}
 	return error ? complain(EXIT_USAGE, "--%s: %s", command_options[index].name, why) : EXIT_OK;
 }
@@ -232,10 +248,10 @@ static enum exit_code read_options(int argc, char **argv, struct arguments *argu
 static enum exit_code check(const struct command *command, const struct arguments *arguments)
 {
 	for (unsigned i = 0; i < COMMAND_OPTIONS; i++) {
-		if (arguments->given & ~command->options & 1u << i)
+		if (arguments->given & ~command->options & 1ull << i)
 			return complain(EXIT_USAGE, "'%s%s%s' takes no --%s", command->noun, command->verb ? " " : "",
 					command->verb ? command->verb : "", command_options[i].name);
-		if (command->required & ~arguments->given & 1u << i)
+		if (command->required & ~arguments->given & 1ull << i)
 			return complain(EXIT_USAGE, "'%s %s' needs --%s %s: %s", command->noun, command->verb, command_options[i].name,
 					command_options[i].value, command_options[i].summary);
 	}

@@ -56,6 +56,12 @@ static void write_cell(const json_t *object, const struct column *column, bool p
 		else if (column->kind == COLUMN_TIME_NS && !plain)
 			snprintf(cell, CELL_BYTES, "%llu.%03llu s", (unsigned long long)(count / 1000000000u),
 				 (unsigned long long)(count / 1000000u % 1000u));
+		else if (column->kind == COLUMN_SPAN_NS && !plain)
+			quantity_format_time(count, cell, CELL_BYTES);
+		else if (column->kind == COLUMN_SPAN_MS && !plain)
+			quantity_format_time(count * 1000000u, cell, CELL_BYTES);
+		else if (column->kind == COLUMN_PERCENT && !plain)
+			quantity_format_percent(count, cell, CELL_BYTES);
 		else
 			snprintf(cell, CELL_BYTES, "%llu", (unsigned long long)count);
 	} else {
@@ -106,6 +112,11 @@ static void print_csv(const struct arguments *arguments, const struct column *co
 	}
 }
 
+static bool is_listed(const struct arguments *arguments, const struct column *column)
+{
+	return !column->is_wide || (column->is_wide != FOR_SHOW && arguments->output == OUTPUT_WIDE);
+}
+
 static enum exit_code print_table(const struct arguments *arguments, const struct column *columns, const json_t *list)
 {
 	struct libscols_table *table = scols_new_table();
@@ -117,14 +128,14 @@ static enum exit_code print_table(const struct arguments *arguments, const struc
 	if (table) {
 		scols_table_enable_noheadings(table, arguments->no_headings);
 		for (const struct column *column = columns; column->heading; column++)
-			if (!column->is_wide || arguments->output == OUTPUT_WIDE)
+			if (is_listed(arguments, column))
 				failed |= !scols_table_new_column(table, column->heading, 0, column->kind == COLUMN_TEXT ? 0 : SCOLS_FL_RIGHT);
 	}
 	json_array_foreach(list, index, object) {
 		struct libscols_line *line = failed ? NULL : scols_table_new_line(table, NULL);
 		size_t at = 0;
 		for (const struct column *column = columns; line && column->heading; column++) {
-			if (column->is_wide && arguments->output != OUTPUT_WIDE)
+			if (!is_listed(arguments, column))
 				continue;
 			write_cell(object, column, arguments->bytes, cell);
 			failed |= scols_line_set_data(line, at++, cell) != 0;

@@ -5,13 +5,24 @@
 
 #include "tools/vgpu-admin/command.h"
 
-enum column_kind { COLUMN_TEXT, COLUMN_COUNT, COLUMN_BYTES, COLUMN_TIME_NS, COLUMN_LIST };
+enum column_kind {
+	COLUMN_TEXT,
+	COLUMN_COUNT,
+	COLUMN_BYTES,
+	COLUMN_TIME_NS,		/* used so far, in seconds */
+	COLUMN_SPAN_NS,		/* set, exactly: "16.667ms" */
+	COLUMN_SPAN_MS,
+	COLUMN_PERCENT,		/* of millionths */
+	COLUMN_LIST,
+};
+
+#define FOR_SHOW 2
 
 struct column {
 	const char *heading;	/* NULL ends a list of columns */
 	const char *key;	/* of the object; "a.b" looks inside */
 	enum column_kind kind;
-	bool is_wide;		/* only with -o wide, csv, and in show */
+	int is_wide;		/* true: only with -o wide, csv, and in show; FOR_SHOW: only in the last two */
 };
 
 /* Prints list, the array in answer under name. The first column is what -q prints. Takes answer. */
