@@ -150,16 +150,19 @@ wait_ready() {
 	done
 }
 books() { admin vgpu list --json >"$run/vgpus.$1" && admin gpu list --json >"$run/gpus.$1" || fail "the service's books could not be read"; }
-# Lets this run's clients go, and reads the books a moment inside the window's ends.
-go() { # SECONDS
+# Lets this run's clients go, and reads the books a moment inside the window's ends. COMMAND, if any, is run at the window's
+# begin, which it finds in $begin.
+go() { # SECONDS [COMMAND...]
 	local now begin end i
 	wait_ready
 	now=$(bench now)
 	begin=$((now + 500000000)) end=$((now + 500000000 + $1 * 1000000000))
+	shift
 	echo "$begin $end" >"$run/go.partial"
 	mv "$run/go.partial" "$run/go"
 	bench sleep-until "$begin"
 	books begin
+	"$@"
 	bench sleep-until $((end - 20000000))
 	books end
 	bench sleep-until "$end"
@@ -225,10 +228,14 @@ backlog_run() { # N KERNEL SECONDS
 }
 
 # ---- parts -----------------------------------------------------------------------------------------
-slice_now_ms() {
-	local ns
-	ns=$(admin gpu show "$gpu" --json | jq -r 'first(.. | objects | .slice_ns? | numbers) // empty')
-	if [ -n "$ns" ] && [ "$ns" != 0 ]; then calc "$ns / 1000000"; else echo "$slice_ms"; fi
+# The slice that so many backlogged vGPUs get, as the service's settings have it.
+slice_now_ms() { # COUNT
+	admin gpu show "$gpu" --json | jq -r --argjson count "$1" --argjson fallback "$slice_ms" '
+		def field($key): first(.. | objects | .[$key]? | numbers) // 0;
+		if field("slice_ns") > 0 then field("slice_ns") / 1e6
+		elif field("target_latency_ns") > 0 and field("slice_max_ns") > 0 then
+			([[field("target_latency_ns") / $count, 1e6] | max, field("slice_max_ns")] | min) / 1e6
+		else $fallback end'
 }
 # A number of the GPU's books; empty where there is none.
 gpu_field() { jq -r --arg gpu "$gpu" --arg key "$2" '.gpus[] | select(.id == $gpu) | first(.. | objects | .[$key]? | numbers) // empty' "$run/gpus.$1"; }
@@ -254,7 +261,7 @@ one_share() { # WEIGHTS N KERNEL SECONDS
 	done
 	bench shares "$1" 1000 "${files[@]}" >"$run/shares" || fail "the shares could not be computed"
 	take() { awk -v key="$1" '$1 == key { print $2 }' "$run/shares"; }
-	q=$(slice_now_ms) c=$(kernel_ms "$3")
+	q=$(slice_now_ms "$2") c=$(kernel_ms "$3")
 	row "$name.client_min_max" "$(take min_max | sed 's/nan/-/')" ratio ">= 0.97"
 	row "$name.resolution" "$(take resolution | sed 's/inf/-/')" ratio
 	row "$name.lease_min_max" "$(bench min-max "$1" "${used[@]}" | sed 's/-*nan/-/')" ratio ">= 0.99"
@@ -291,44 +298,235 @@ part_shares() {
 	fi
 }
 
-# The victim's kernels a second; beside it what was started before.
-victim_rate() { # SECONDS
-	# shellcheck disable=SC2046
-	start_client victim 0 0 --load backlog $(kernel_options 50us)
-	go "$1"
-	rate=$(calc "$(done_by victim) / $1")
-	end_clients
+# ---- phases ----------------------------------------------------------------------------------------
+# A round of phases is repeated for as long as a window is.
+rounds=3
+phase_s=$(((seconds + 4) / 5))
+# Runs the command at the begin of each phase K of so many.
+at_phase() { # K COUNT COMMAND...
+	local k=$1 count=$2 round
+	shift 2
+	for ((round = 0; round < rounds; round++)); do
+		bench sleep-until $((begin + (round * count + k) * phase_s * 1000000000))
+		"$@"
+	done
 }
-start_attackers() { # ATTACK
-	case $1 in
-	# shellcheck disable=SC2046
-	long) start_client attacker 1 19 --load backlog $(kernel_options 50ms) ;;
-	queues) start_client attacker 1 19 --load backlog --loops "${loops[2ms]}" --batch 1 --queues 100 ;;
-	builds) start_client attacker 1 19 --load build --threads 4 ;;
-	flushes) start_client attacker 1 19 --load flush ;;
-	doorbells) start_client attacker 1 19 --load flush ;;
+# The table of phases of the named clients, in $run/phases.
+phases_of() { # COUNT SKIP_MS NAME...
+	local count=$1 skip_ms=$2 files
+	shift 2
+	files=("${@/#/$run/}")
+	bench phases $((phase_s * 1000)) "$count" "$skip_ms" "${files[@]/%/.out}" >"$run/phases" || fail "the phases could not be compared"
+}
+ratio() { awk -v k="$1" -v j="$2" '$1 == "ratio" && $2 == k && $3 == j { print $4 }' "$run/phases"; } # K J
+rate() { awk -v k="$1" '$1 == "rate" && $2 == k { print $3 }' "$run/phases"; } # K
+
+start_attacker() { # ATTACK OPTION...
+	local attack=$1
+	shift
+	# shellcheck disable=SC2046  # options are words
+	case $attack in
+	long) start_client attacker 1 19 --load backlog $(kernel_options 50ms) "$@" ;;
+	queues) start_client attacker 1 19 --load backlog --loops "${loops[2ms]}" --batch 1 --queues 100 "$@" ;;
+	builds) start_client attacker 1 19 --load build --threads 4 "$@" ;;
+	flushes) start_client attacker 1 19 --load flush "$@" ;;
 	esac
 }
+# No OpenCL: a client by hand that rings the device's doorbell, waiting for answers and not, for a phase.
+ring_doorbells() {
+	nice -n 19 "$BUILD/tests/hostile_guest" doorbell-flood "${sockets[1]}" "$phase_s" >"$run/doorbells" 2>&1 ||
+		{ cat "$run/doorbells" >&2; fail "the client that rings doorbells failed"; }
+}
+# Percent of a processor that the attacker's own threads take. Sets attacker_cpu.
+measure_attacker() { # ATTACK
+	local times TIMEFORMAT='%U %S'
+	new_run
+	if [ "$1" = doorbells ]; then
+		times=$({ time ring_doorbells; } 2>&1) || { echo "$times" >&2; exit 1; }
+		attacker_cpu=$(awk -v s="$phase_s" '{ print int(100 * ($1 + $2) / s + 0.5) }' <<<"$times")
+	else
+		start_attacker "$1"
+		go 2
+		attacker_cpu=$(calc "$(value_of attacker cpu_ns) / 2e7")
+		attacker_cpu=${attacker_cpu%.*}
+	fi
+}
+# Phases: alone, beside the attacker, beside that much CPU time without a vGPU, alone again.
+one_victim() { # ATTACK
+	local name=victim.$1 attacker_cpu threads=1
+	make_vgpus 2 1
+	measure_attacker "$1"
+	while [ $((threads * 100)) -lt "$attacker_cpu" ]; do threads=$((threads + 1)); done
+	new_run
+	# shellcheck disable=SC2046
+	start_client victim 0 0 --load backlog $(kernel_options 50us)
+	start_client burner - 19 --load burn --threads $threads --duty $((attacker_cpu / threads)) --phase "2/4/$((phase_s * 1000))"
+	if [ "$1" = doorbells ]; then
+		go $((rounds * 4 * phase_s)) at_phase 1 4 ring_doorbells
+	else
+		start_attacker "$1" --phase "1/4/$((phase_s * 1000))"
+		go $((rounds * 4 * phase_s))
+	fi
+	phases_of 4 400 victim
+	row "$name.share" "$(calc "$(ratio 1 0) * 2")" ratio ">= 0.97"
+	row "$name.share_of_control" "$(calc "$(ratio 1 2) * 2")" ratio
+	row "$name.control" "$(ratio 2 0)" ratio
+	row "$name.alone_again" "$(ratio 3 0)" ratio
+	row "$name.attacker_cpu" "$attacker_cpu" "%"
+	delete_vgpus
+}
 part_victim() {
-	local attack threads cpu alone again attacked control s=$(((seconds + 1) / 2))
-	for attack in long queues builds flushes; do
+	local attack
+	for attack in long queues builds flushes doorbells; do
 		note "victim: kernels of 50 us beside $attack"
-		make_vgpus 2 1
-		new_run && victim_rate "$s" && alone=$rate
-		new_run && start_attackers "$attack" && victim_rate "$s" && attacked=$rate
-		cpu=$(value_of attacker cpu_ns)
-		threads=1
-		[ "$attack" != builds ] || threads=4
-		cpu=$(awk "BEGIN { d = int(100 * $cpu / ($s * 1e9) / $threads + 0.5); print (d > 100 ? 100 : d) }")
-		new_run && start_client burner - 19 --load burn --threads $threads --duty "$cpu" && victim_rate "$s" && control=$rate
-		new_run && victim_rate "$s" && again=$rate
-		delete_vgpus
-		row "victim.$attack.share" "$(calc "$attacked / ($alone / 2)")" ratio ">= 0.97"
-		row "victim.$attack.share_of_control" "$(calc "$attacked / ($control / 2)")" ratio
-		row "victim.$attack.control" "$(calc "$control / $alone")" ratio
-		row "victim.$attack.alone_again" "$(calc "$again / $alone")" ratio
-		row "victim.$attack.attacker_cpu" "$((cpu * threads))" "%"
+		one_victim "$attack"
 	done
+}
+
+# For what this service or its vgpu-admin does not know yet: rows without a value.
+cannot() { # WHY NAME UNIT AIM [NAME UNIT AIM]...
+	note "$1"
+	shift
+	while [ $# -ge 3 ]; do
+		row "$1" - "$2" "$3"
+		shift 3
+	done
+}
+set_gpu() { admin gpu set "$gpu" "$@" >/dev/null || fail "the GPU could not be set: $*"; }
+
+switch_leases() { # COUNT
+	set_gpu --leases 256
+	bench sleep-until $((begin + (round * 3 + 2) * phase_s * 1000000000))
+	set_gpu --leases 1
+}
+# Phases: with, without and with the scheduler.
+one_throughput() { # N AIM
+	local name=throughput.n$1 i names=() phase_s=$(((seconds + 9) / 10)) rounds=5
+	[ "$1" != 1 ] || name=throughput.lone
+	make_vgpus "$1" 1
+	new_run
+	for ((i = 0; i < $1; i++)); do
+		# shellcheck disable=SC2046
+		start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms)
+		names+=("c$i")
+	done
+	go $((rounds * 3 * phase_s)) at_phase 1 3 switch_leases
+	phases_of 3 200 "${names[@]}"
+	row "$name.ratio" "$(calc "($(ratio 0 1) + $(ratio 2 1)) / 2")" ratio "$2"
+	row "$name.control" "$(ratio 2 0)" ratio
+	row "$name.used" "$(calc "$(rate 0) * ${length_ns[2ms]} / 1e9")" ratio
+	delete_vgpus
+}
+part_throughput() {
+	local n
+	admin_has "gpu set" || {
+		cannot "throughput: this vgpu-admin has no 'gpu set', so that nothing runs without the scheduler" \
+			throughput.lone.ratio ratio ">= 0.995" throughput.n2.ratio ratio ">= 0.98"
+		return
+	}
+	for n in 1 ${vgpus//,/ }; do
+		note "throughput: $n vGPUs, kernels of 2 ms, with and without the scheduler"
+		if [ "$n" = 1 ]; then one_throughput 1 ">= 0.995"; else one_throughput "$n" ">= 0.98"; fi
+	done
+}
+
+# Phases: the frames alone, and beside seven that are backlogged.
+one_realtime() { # NAME
+	local i s=$((phase_s * 2)) rounds=3
+	[ "$full" = 0 ] || rounds=12
+	new_run
+	start_client frames 0 0 --load frames --loops "${loops[1ms]}" --period-us 16667 --phase "0/2/$((s * 1000))"
+	for ((i = 1; i < 8; i++)); do
+		# shellcheck disable=SC2046
+		start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms) --phase "1/2/$((s * 1000))"
+	done
+	go $((rounds * 2 * s))
+	missed() { calc "100 * $(value_of frames "missed$1") / $(value_of frames "frames$1")"; }
+	wait_us() { calc "$(value_of frames "$2_ns$1") / 1000 - ${length_ns[1ms]} / 1000"; }
+	row "$1.missed_alone" "$(missed 0)" "%"
+	row "$1.missed" "$(missed 1)" "%"
+	row "$1.missed_more" "$(calc "$(missed 1) - $(missed 0)")" "%" "$2"
+	for i in p50 p99; do
+		row "$1.wait_${i}_alone" "$(wait_us 0 $i)" us
+		row "$1.wait_$i" "$(wait_us 1 $i)" us
+	done
+}
+part_realtime() {
+	make_vgpus 8 1
+	note "realtime: frames of 1 ms, 60 a second, class normal, beside seven vGPUs"
+	one_realtime frames.normal ""
+	if admin_has "vgpu set"; then
+		note "realtime: the same with 2 ms of every 16 ms of its own"
+		admin vgpu set "${ids[0]}" --class realtime --budget 2ms --period 16ms >/dev/null || fail "the class could not be set"
+		one_realtime frames.realtime "<= 0.5"
+	else
+		cannot "realtime: this vgpu-admin has no 'vgpu set'" frames.realtime.missed_more % "<= 0.5"
+	fi
+	delete_vgpus
+}
+
+switch_policy() { # POLICY
+	set_gpu --policy "$1"
+	bench sleep-until $((begin + (round * 2 + 2) * phase_s * 1000000000 - 20000000))
+	set_gpu --policy best-effort
+}
+# A lone one of four, under best-effort and the policy by turns; then three of four, with and without the fourth.
+one_holding() { # POLICY
+	make_vgpus 4 1
+	new_run
+	# shellcheck disable=SC2046
+	start_client c0 0 0 --load backlog $(kernel_options 2ms)
+	go $((rounds * 2 * phase_s)) at_phase 1 2 switch_policy "$1"
+	phases_of 2 200 c0
+	row "holding.$1.lone_share" "$(ratio 1 0)" ratio
+	row "holding.$1.lone_error" "$(awk "BEGIN { e = 100 * ($(ratio 1 0) * 4 - 1); print (e < 0 ? -e : e) }")" "%" "<= 1"
+	new_run
+	set_gpu --policy "$1"
+	# shellcheck disable=SC2046
+	for i in 0 1 2; do start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms); done
+	# shellcheck disable=SC2046
+	start_client c3 3 0 --load backlog $(kernel_options 2ms) --phase "0/2/$((phase_s * 1000))"
+	go $((rounds * 2 * phase_s))
+	set_gpu --policy best-effort
+	phases_of 2 200 c0 c1 c2
+	row "holding.$1.others" "$(ratio 1 0)" ratio
+	row "holding.$1.others_error" "$(awk "BEGIN { e = 100 * ($(ratio 1 0) - 1); print (e < 0 ? -e : e) }")" "%" "<= 1"
+	delete_vgpus
+}
+part_holding() {
+	local policy
+	for policy in equal-share fixed-share; do
+		admin_has "gpu set" || {
+			cannot "holding: this vgpu-admin has no 'gpu set'" "holding.$policy.lone_error" % "<= 1"
+			continue
+		}
+		note "holding: $policy"
+		one_holding "$policy"
+	done
+}
+
+# Two beside a kernel that never ends; what each is due is a third of what it does alone.
+part_endless() {
+	local alone i s=$seconds
+	note "endless: a kernel that never ends beside two vGPUs"
+	make_vgpus 3 1
+	# shellcheck disable=SC2046
+	backlog_run 1 2ms 2 && alone=$total
+	new_run
+	start_client hog 2 0 --load endless
+	for i in 0 1; do
+		# shellcheck disable=SC2046
+		start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms)
+	done
+	go "$s"
+	local rates=("$(calc "$(done_by c0) / $s")" "$(calc "$(done_by c1) / $s")")
+	end_clients
+	backlog_run 1 2ms 2
+	row endless.alone_again "$(calc "$total / $alone")" ratio
+	alone=$(calc "($alone + $total) / 2")
+	row endless.share0 "$(calc "${rates[0]} / ($alone / 3)")" ratio ">= 0.97"
+	row endless.share1 "$(calc "${rates[1]} / ($alone / 3)")" ratio ">= 0.97"
+	delete_vgpus
 }
 
 # ---- the run ---------------------------------------------------------------------------------------
@@ -339,9 +537,9 @@ gpu=$(admin gpu list --json | jq -er '.gpus[0].id') || fail "the service has no 
 calibrate
 for part in shares victim throughput realtime holding endless; do
 	has_part "$part" || continue
-	declare -F "part_$part" >/dev/null && "part_$part"
+	"part_$part"
 done
 echo
-bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms)" ||
+bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms 2)" ||
 	fail "the figures could not be written"
 echo "written to $out"

@@ -41,7 +41,7 @@ static void run_crowd(struct client *client, void *(*function)(void *))
 
 static bool may_go_on(const struct crowd *crowd)
 {
-	return !crowd->error && clock_now_ns() < crowd->client->progress.end_ns;
+	return !crowd->error && client_may_go_on(crowd->client);
 }
 
 /* A source that no cache has seen. */
@@ -107,7 +107,7 @@ static void run_flush(struct client *client)
 	struct session *cl = &client->spin.cl;
 	uint64_t done = 0;
 
-	while (!cl->failed && clock_now_ns() < client->progress.end_ns) {
+	while (!cl->failed && client_may_go_on(client)) {
 		spin_enqueue(&client->spin, cl->upload_queue, NULL);
 		session_flush(cl, cl->upload_queue);
 		if (++done % FLUSHES_IN_FLIGHT == 0 && !cl->failed)

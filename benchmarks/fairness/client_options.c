@@ -6,6 +6,7 @@
 #include "benchmarks/option_reader.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum option_id {
 	OPTION_LOAD = 256,
@@ -20,6 +21,7 @@ enum option_id {
 	OPTION_THREADS,
 	OPTION_DUTY,
 	OPTION_PERIOD,
+	OPTION_PHASE,
 };
 
 static const struct option long_options[] = {
@@ -35,6 +37,7 @@ static const struct option long_options[] = {
 	{ "threads", required_argument, NULL, OPTION_THREADS },
 	{ "duty", required_argument, NULL, OPTION_DUTY },
 	{ "period-us", required_argument, NULL, OPTION_PERIOD },
+	{ "phase", required_argument, NULL, OPTION_PHASE },
 	{ 0 },
 };
 
@@ -75,11 +78,29 @@ static int parse_number(int option, struct client_options *options, char *reason
 	return err;
 }
 
+/* K/COUNT/MS */
+static int parse_phase(struct phase_plan *plan, char *reason, size_t reason_size)
+{
+	unsigned active, count, phase_ms;
+	int length = 0;
+
+	if (sscanf(optarg, "%3u/%3u/%6u%n", &active, &count, &phase_ms, &length) != 3 || optarg[length] || count == 0 ||
+	    count > PHASES_MAX || active >= count || phase_ms < 20) {
+		snprintf(reason, reason_size, "--phase is '%s', but must be K/COUNT/MS: at work in phase K, from 0 on, of COUNT, up to "
+			"%d, that take MS milliseconds each, at least 20", optarg, PHASES_MAX);
+		return -EINVAL;
+	}
+	*plan = (struct phase_plan){ .phase_ns = phase_ms * UINT64_C(1000000), .count = count, .active = active };
+	return 0;
+}
+
 static int parse_one(int option, struct client_options *options, char *reason, size_t reason_size)
 {
 	switch (option) {
 	case OPTION_LOAD:
 		return parse_load(options, reason, reason_size);
+	case OPTION_PHASE:
+		return parse_phase(&options->plan, reason, reason_size);
 	case OPTION_PLATFORM:
 		options->platform = optarg;
 		return 0;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "benchmarks/fairness/phases.h"
+
 #define CLIENT_QUEUES_MAX 256
 #define CLIENT_THREADS_MAX 64
 #define CLIENT_DEPTH_MAX 4096
@@ -25,6 +27,7 @@ struct client_options {
 	unsigned threads;
 	unsigned duty_percent;	/* how much of each thread's time is burnt */
 	uint64_t period_ns;	/* of frames */
+	struct phase_plan plan;
 };
 
 /* argv[0] is the verb. 0, or -EINVAL with one sentence in `reason`. The options point into argv. */

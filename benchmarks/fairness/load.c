@@ -11,6 +11,7 @@
 
 /* Goes on beyond the window, so that the first to see its end leaves nobody alone within it. */
 #define AFTER_NS 100000000u
+#define FRAMES_SKIP_NS 500000000u	/* of each phase */
 
 const char load_names[] = "backlog, endless, frames, build, flush, burn";
 
@@ -40,6 +41,19 @@ void client_clock(struct client *client, uint64_t now_ns)
 		client->cpu_begin_ns = cpu_now_ns();
 	if (!client->cpu_end_ns && now_ns >= client->progress.end_ns)
 		client->cpu_end_ns = cpu_now_ns();
+}
+
+bool client_may_go_on(const struct client *client)
+{
+	uint64_t now_ns = clock_now_ns(), begin_ns = client->progress.begin_ns, end_ns = client->progress.end_ns + AFTER_NS;
+	const struct phase_plan *plan = &client->options->plan;
+
+	if (!phase_is_active(plan, begin_ns, now_ns)) {
+		uint64_t at_ns = phase_active_at_ns(plan, begin_ns, now_ns);
+
+		clock_sleep_until(at_ns < end_ns ? at_ns : end_ns);
+	}
+	return clock_now_ns() < end_ns;
 }
 
 struct backlog {
@@ -94,7 +108,11 @@ static void run_backlog(struct client *client)
 		return;
 	backlog_open(client, backlog);
 	while (!cl->failed && clock_now_ns() < client->progress.end_ns + AFTER_NS) {
-		if (submitted - taken < client->options->depth)
+		if (!phase_is_active(&client->options->plan, client->progress.begin_ns, clock_now_ns())) {
+			while (!cl->failed && taken < submitted)
+				backlog_take(client, backlog, taken++);
+			client_may_go_on(client);
+		} else if (submitted - taken < client->options->depth)
 			backlog_submit(client, backlog, submitted++);
 		else
 			backlog_take(client, backlog, taken++);
@@ -117,34 +135,78 @@ static void run_endless(struct client *client)
 	session_fail(&client->spin.cl, "an endless kernel has ended");
 }
 
+/* Of one phase, or of all if there are none. */
+struct frames {
+	uint64_t due, met;
+	double *latency_ns;
+	size_t count;
+};
+
+/* NULL: what is due now belongs to no phase, for the one before lingers. */
+static struct frames *frames_now(const struct client *client, struct frames *frames, uint64_t due_ns)
+{
+	const struct phase_plan *plan = &client->options->plan;
+	uint64_t in_ns = due_ns - client->progress.begin_ns;
+
+	if (plan->count == 0)
+		return &frames[0];
+	if (in_ns % plan->phase_ns < FRAMES_SKIP_NS)
+		return NULL;
+	return &frames[in_ns / plan->phase_ns % plan->count];
+}
+
+static void frames_write(const struct client *client, const struct frames *frames, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		fprintf(client->out, "frames%u %" PRIu64 "\nmissed%u %" PRIu64 "\np50_ns%u %.0f\np99_ns%u %.0f\n",
+			i, frames[i].due, i, frames[i].due - frames[i].met,
+			i, stats_percentile(frames[i].latency_ns, frames[i].count, 50),
+			i, stats_percentile(frames[i].latency_ns, frames[i].count, 99));
+}
+
+/* Submits one and waits; says when it was done. */
+static uint64_t frame_run(struct client *client, struct frames *frames)
+{
+	uint64_t submitted_ns = clock_now_ns(), done_ns;
+
+	spin_time_ns(&client->spin, 1);
+	done_ns = clock_now_ns();
+	progress_add(&client->progress, done_ns, 1);
+	if (frames)
+		frames->latency_ns[frames->count++] = (double)(done_ns - submitted_ns);
+	return done_ns;
+}
+
 /*
  * A frame is due at each period's begin, and done in time if it is by the next. Like a display, it has no frame for the
  * periods that a late one ran into: those are missed as well.
  */
 static void run_frames(struct client *client)
 {
-	uint64_t period_ns = client->options->period_ns, begin_ns = client->progress.begin_ns;
-	uint64_t count = (client->progress.end_ns - begin_ns) / period_ns, met = 0, period = 0;
-	double *latency_ns = session_host_memory(&client->spin.cl, count + 1, sizeof(*latency_ns));
-	size_t frames = 0;
+	uint64_t period_ns = client->options->period_ns, begin_ns = client->progress.begin_ns, done_ns = begin_ns;
+	uint64_t count = (client->progress.end_ns - begin_ns) / period_ns;
+	unsigned phases = client->options->plan.count ? client->options->plan.count : 1;
+	struct frames frames[PHASES_MAX] = { { 0 } };
 
-	while (!client->spin.cl.failed && period < count) {
-		uint64_t due_ns = begin_ns + period * period_ns, submitted_ns, done_ns;
+	for (unsigned i = 0; i < phases; i++)
+		frames[i].latency_ns = session_host_memory(&client->spin.cl, count + 1, sizeof(*frames[i].latency_ns));
+	for (uint64_t period = 0; !client->spin.cl.failed && period < count; period++) {
+		uint64_t due_ns = begin_ns + period * period_ns;
+		struct frames *now = frames_now(client, frames, due_ns);
 
+		if (now)
+			now->due++;
+		if (done_ns > due_ns)
+			continue;
 		clock_sleep_until(due_ns);
-		submitted_ns = clock_now_ns();
-		client_clock(client, submitted_ns);
-		spin_time_ns(&client->spin, 1);
-		done_ns = clock_now_ns();
-		latency_ns[frames++] = (double)(done_ns - submitted_ns);
-		progress_add(&client->progress, done_ns, 1);
-		met += done_ns <= due_ns + period_ns;
-		period = (done_ns - begin_ns) / period_ns + 1;
+		client_clock(client, due_ns);
+		done_ns = frame_run(client, now);
+		if (now)
+			now->met += done_ns <= due_ns + period_ns;
 	}
 	clock_sleep_until(client->progress.end_ns);
 	client_clock(client, clock_now_ns());
-	fprintf(client->out, "frames %" PRIu64 "\nmissed %" PRIu64 "\nlatency_p50_ns %.0f\nlatency_p99_ns %.0f\n", count, count - met,
-		stats_percentile(latency_ns, frames, 50), stats_percentile(latency_ns, frames, 99));
+	frames_write(client, frames, phases);
 }
 
 const struct load load_backlog = { .name = "backlog", .run = run_backlog };

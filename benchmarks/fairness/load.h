@@ -32,6 +32,9 @@ struct load {
 const struct load *load_find(const char *name);
 extern const char load_names[];
 
+/* False once the window is over. Before that it sleeps where this client has nothing to do in a phase. */
+bool client_may_go_on(const struct client *client);
+
 /* To be told the time now and then, and once after the window's end: notes CPU time at its ends. */
 void client_clock(struct client *client, uint64_t now_ns);
 

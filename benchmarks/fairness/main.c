@@ -10,6 +10,7 @@
 #include "benchmarks/fairness/calibration.h"
 #include "benchmarks/fairness/client.h"
 #include "benchmarks/fairness/figures.h"
+#include "benchmarks/fairness/phases.h"
 #include "benchmarks/fairness/shares.h"
 #include "benchmarks/fairness/spin.h"
 #include "benchmarks/option_reader.h"
@@ -38,9 +39,13 @@ static void print_help(FILE *out)
 		"      flush     a doorbell for each kernel    --loops\n"
 		"      burn      CPU time, without a device    --threads, --duty PERCENT\n"
 		"      --platform TEXT  platform whose name holds TEXT\n"
+		"      --phase K/COUNT/MS  at work only in phase K of COUNT that take turns; not for endless, frames\n"
 		"  calibrate TEXT NS...      lines of NS, loops, NS taken; on a platform whose name holds TEXT\n"
 		"  shares WEIGHTS SPAN_MS FILE...\n"
 		"      of clients by their --out files, WEIGHTS as 1,2,4, taken in turn\n"
+		"  phases MS COUNT SKIP_MS FILE...\n"
+		"      of clients by their --out files, added up, without the first SKIP_MS of each phase: lines\n"
+		"      'rate K PER_SECOND' and 'ratio K J MEDIAN', phase K over phase J in the same round\n"
 		"  min-max WEIGHTS NUMBER... least over greatest of the numbers per weight\n"
 		"  report ROWS OUT [NAME=VALUE]...\n"
 		"      rows of name, value, unit and aim with tabs between, as a table and as JSON\n"
@@ -141,11 +146,32 @@ static int print_shares(const struct progress *clients, const double *weights, u
 	return EXIT_DONE;
 }
 
+/* Of clients' --out files. On success all are to be finished; else EXIT_FAILED, and none. */
+static int read_clients(struct progress *clients, char **paths, unsigned count)
+{
+	char reason[512];
+
+	for (unsigned i = 0; i < count; i++) {
+		FILE *file = fopen(paths[i], "re");
+		int err = file ? progress_read(file, &clients[i]) : -errno;
+
+		if (file)
+			fclose(file);
+		if (!err)
+			continue;
+		while (i > 0)
+			progress_finish(&clients[--i]);
+		snprintf(reason, sizeof(reason), "no client's result in %.400s: %s", paths[i], strerror(-err));
+		return failure(reason);
+	}
+	return EXIT_DONE;
+}
+
 static int verb_shares(int argc, char **argv)
 {
 	struct progress clients[SHARES_CLIENTS_MAX];
 	double weights[SHARES_CLIENTS_MAX];
-	unsigned count = argc > 3 ? (unsigned)argc - 3 : 0, read = 0, span_ms;
+	unsigned count = argc > 3 ? (unsigned)argc - 3 : 0, span_ms;
 	int status;
 	char reason[512];
 
@@ -156,22 +182,48 @@ static int verb_shares(int argc, char **argv)
 		return status;
 	if (option_count(argv[2], "the span", 10, 1000000, &span_ms, reason, sizeof(reason)))
 		return usage_error(reason);
-	for (; read < count; read++) {
-		FILE *file = fopen(argv[3 + read], "re");
-		int err = file ? progress_read(file, &clients[read]) : -errno;
+	status = read_clients(clients, argv + 3, count);
+	if (status)
+		return status;
+	status = print_shares(clients, weights, count, (uint32_t)(span_ms * 1000000ull / PROGRESS_BIN_NS));
+	for (unsigned i = 0; i < count; i++)
+		progress_finish(&clients[i]);
+	return status;
+}
 
-		if (file)
-			fclose(file);
-		if (err) {
-			snprintf(reason, sizeof(reason), "no client's result in %.400s: %s", argv[3 + read], strerror(-err));
-			status = failure(reason);
-			break;
-		}
+static int print_phases(const struct phases *phases)
+{
+	for (unsigned i = 0; i < phases->count; i++) {
+		printf("rate %u %.3f\n", i, phases_rate(phases, i));
+		for (unsigned j = 0; j < phases->count; j++)
+			printf("ratio %u %u %.6f\n", i, j, phases_ratio(phases, i, j));
 	}
-	if (!status)
-		status = print_shares(clients, weights, count, (uint32_t)(span_ms * 1000000ull / PROGRESS_BIN_NS));
-	while (read > 0)
-		progress_finish(&clients[--read]);
+	return EXIT_DONE;
+}
+
+static int verb_phases(int argc, char **argv)
+{
+	struct progress clients[SHARES_CLIENTS_MAX];
+	unsigned count = argc > 4 ? (unsigned)argc - 4 : 0, phase_ms, phase_count, skip_ms;
+	struct phases phases;
+	char reason[512];
+	int status;
+
+	if (count == 0 || count > SHARES_CLIENTS_MAX)
+		return usage_error("phases needs their length, count, what to skip, and 1 to 64 files; see --help");
+	if (option_count(argv[1], "a phase's length", 20, 1000000, &phase_ms, reason, sizeof(reason)) ||
+	    option_count(argv[2], "the number of phases", 1, PHASES_MAX, &phase_count, reason, sizeof(reason)) ||
+	    option_count(argv[3], "what to skip", 0, phase_ms - 10, &skip_ms, reason, sizeof(reason)))
+		return usage_error(reason);
+	status = read_clients(clients, argv + 4, count);
+	if (status)
+		return status;
+	if (phases_compute(clients, count, phase_ms / 10, phase_count, skip_ms / 10, &phases))
+		status = failure("the clients' windows differ, or hold no whole round of phases, or too many");
+	else
+		status = print_phases(&phases);
+	for (unsigned i = 0; i < count; i++)
+		progress_finish(&clients[i]);
 	return status;
 }
 
@@ -263,6 +315,7 @@ static const struct verb {
 	{ "client", verb_client },
 	{ "calibrate", verb_calibrate },
 	{ "shares", verb_shares },
+	{ "phases", verb_phases },
 	{ "min-max", verb_min_max },
 	{ "report", verb_report },
 	{ "now", verb_now },
