@@ -30,6 +30,7 @@ struct queue {
 	uint64_t id;
 	struct arbiter *arbiter;
 	int timer_fd;
+	struct lease_trace *trace;
 	struct queue *next;
 };
 
@@ -37,6 +38,7 @@ struct engine {
 	uint32_t slot, context;
 	struct lease_status *status;
 	struct arbiter_engine *entity;
+	struct lease_trace_engine seen;	/* for the trace */
 	struct engine *next;
 };
 
@@ -52,6 +54,7 @@ struct leases_vgpu {
 	struct engine *engines;
 	uint64_t overrun_logged_ns;
 	uint64_t overruns_unsaid;
+	uint32_t trace_number;
 	struct leases_vgpu *next;
 };
 
@@ -99,7 +102,18 @@ static void overrun(void *owner, uint64_t held_ns, void *data)
 	vgpu->overruns_unsaid = 0;
 }
 
-static const struct arbiter_ops arbiter_operations = {.wake = wake, .overrun = overrun};
+/* For the trace; the end of a lease is when to look what each engine did in it. */
+static void note(void *owner, enum trace_kind kind, uint64_t value, uint64_t kernel_id, uint64_t now_ns, void *data)
+{
+	struct leases_vgpu *vgpu = owner;
+
+	(void)data;
+	for (struct engine *engine = kind == TRACE_RELEASE ? vgpu->engines : NULL; engine; engine = engine->next)
+		lease_trace_engine(vgpu->queue->trace, vgpu->trace_number, engine->slot, engine->context, engine->status, &engine->seen, now_ns);
+	lease_trace_note(vgpu->queue->trace, vgpu->trace_number, kind, value, kernel_id, now_ns);
+}
+
+static const struct arbiter_ops arbiter_operations = {.wake = wake, .overrun = overrun, .note = note};
 
 /* Lets the arbiter decide and sets the queue's timer to when it wants to be asked again. */
 static void run_locked(struct queue *queue)
@@ -247,6 +261,7 @@ void leases_destroy(struct leases *leases)
 		struct queue *queue = leases->queues;
 		leases->queues = queue->next;
 		arbiter_destroy(queue->arbiter);
+		lease_trace_destroy(queue->trace);
 		close(queue->timer_fd);
 		free(queue);
 	}
@@ -296,7 +311,8 @@ static int queue_get_locked(struct leases *leases, const char *name, struct queu
 		error = -errno;
 		goto free_queue;
 	}
-	queue->arbiter = arbiter_create(&settings, &arbiter_operations, leases);
+	queue->trace = lease_trace_create(LEASE_TRACE_EVENTS, monotonic_ns());
+	queue->arbiter = queue->trace ? arbiter_create(&settings, &arbiter_operations, leases) : NULL;
 	if (!queue->arbiter) {
 		error = -ENOMEM;
 		goto close_timer;
@@ -312,6 +328,7 @@ static int queue_get_locked(struct leases *leases, const char *name, struct queu
 destroy_arbiter:
 	arbiter_destroy(queue->arbiter);
 close_timer:
+	lease_trace_destroy(queue->trace);
 	close(queue->timer_fd);
 free_queue:
 	free(queue);
@@ -350,6 +367,13 @@ static void keep_locked(struct leases_vgpu *vgpu)
 		log_warning("vGPU %s: its scheduling before the restart cannot go on: %s; it begins anew", vgpu->name, why);
 }
 
+static void trace_leave_locked(struct leases_vgpu *vgpu)
+{
+	struct entity_settings settings = vgpu->entity ? *arbiter_entity_settings(vgpu->entity) : entity_defaults();
+
+	lease_trace_leave(vgpu->queue->trace, vgpu->trace_number, &settings);
+}
+
 int leases_add(struct leases *leases, const char *queue, const char *name, int grant_fd, int want_fd,
 	       struct leases_vgpu **ret_vgpu)
 {
@@ -376,12 +400,15 @@ int leases_add(struct leases *leases, const char *queue, const char *name, int g
 	vgpu->id = ++leases->last_id;
 	error = queue_get_locked(leases, queue, &vgpu->queue);
 	if (!error) {
+		vgpu->trace_number = lease_trace_join(vgpu->queue->trace, name);
 		vgpu->entity = arbiter_add(vgpu->queue->arbiter, vgpu->grant, vgpu, monotonic_ns());
 		error = vgpu->entity ? watch(leases, want_fd, vgpu->id) : -EPROTO;
 		if (!error)
 			keep_locked(vgpu);
-		if (error)
+		if (error) {
+			trace_leave_locked(vgpu);
 			arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
+		}
 	}
 	if (!error) {
 		vgpu->next = leases->vgpus;
@@ -411,6 +438,7 @@ void leases_remove(struct leases *leases, struct leases_vgpu *vgpu)
 		}
 	}
 	epoll_ctl(leases->epoll_fd, EPOLL_CTL_DEL, vgpu->want_fd, NULL);
+	trace_leave_locked(vgpu);
 	arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
 	run_locked(vgpu->queue);
 	pthread_mutex_unlock(&leases->lock);
@@ -511,4 +539,52 @@ void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct 
 	pthread_mutex_lock(&leases->lock);
 	arbiter_usage(vgpu->entity, monotonic_ns(), ret_usage);
 	pthread_mutex_unlock(&leases->lock);
+}
+
+/* ---- the trace ---------------------------------------------------------------------------------------- */
+
+void leases_identify(struct leases *leases, struct leases_vgpu *vgpu, const char *uuid)
+{
+	pthread_mutex_lock(&leases->lock);
+	lease_trace_identify(vgpu->queue->trace, vgpu->trace_number, uuid);
+	pthread_mutex_unlock(&leases->lock);
+}
+
+/* The settings of those that are still there are the arbiter's to say. */
+static void trace_settings_locked(const struct leases *leases, struct lease_trace_page *page, const struct queue *queue)
+{
+	page->queue = *arbiter_queue_settings(queue->arbiter);
+	page->freezes = arbiter_operations.freeze != NULL;
+	for (const struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next)
+		for (size_t i = 0; vgpu->queue == queue && i < page->member_count; i++)
+			if (page->members[i].number == vgpu->trace_number)
+				page->members[i].settings = *arbiter_entity_settings(vgpu->entity);
+}
+
+int leases_trace(struct leases *leases, const char *name, uint64_t after, size_t most, struct lease_trace_page **ret_page)
+{
+	struct lease_trace_page *page = lease_trace_page_create(most);
+	struct timespec realtime;
+	int error = -ENOENT;
+
+	if (!page)
+		return -ENOMEM;
+	pthread_mutex_lock(&leases->lock);
+	for (const struct queue *queue = leases->queues; queue; queue = queue->next) {
+		if (strcmp(queue->name, name))
+			continue;
+		error = lease_trace_read(queue->trace, after, most, page);
+		if (!error)
+			trace_settings_locked(leases, page, queue);
+		page->now_ns = monotonic_ns();
+		clock_gettime(CLOCK_REALTIME, &realtime);
+	}
+	pthread_mutex_unlock(&leases->lock);
+	if (error) {
+		lease_trace_page_destroy(page);
+		return error;
+	}
+	page->realtime_ns = (uint64_t)realtime.tv_sec * 1000000000u + (uint64_t)realtime.tv_nsec;
+	*ret_page = page;
+	return 0;
 }

@@ -487,3 +487,13 @@ int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *
 	own.leases = 1;
 	return run_queue_configure(arbiter->queue, &own, now_ns, ret_why);
 }
+
+const struct entity_settings *arbiter_entity_settings(const struct arbiter_entity *entity)
+{
+	return run_queue_entity_settings(entity->policy);
+}
+
+const struct run_queue_settings *arbiter_queue_settings(const struct arbiter *arbiter)
+{
+	return run_queue_settings(arbiter->queue);
+}

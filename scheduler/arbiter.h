@@ -106,5 +106,8 @@ int arbiter_edit(struct arbiter_entity *entity, const struct entity_settings *se
 int arbiter_configure(struct arbiter *arbiter, const struct run_queue_settings *settings, uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES]);
 
 void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage);
+/* What is obeyed now. Valid until the next call of arbiter_edit or arbiter_configure. */
+const struct entity_settings *arbiter_entity_settings(const struct arbiter_entity *entity);
+const struct run_queue_settings *arbiter_queue_settings(const struct arbiter *arbiter);
 
 #endif

@@ -18,8 +18,9 @@ aperture_peek_SRCS := tests/e2e/aperture_peek.c
 TESTS += test_arbiter test_leases
 test_arbiter_SRCS := tests/scheduler/test_arbiter.c scheduler/arbiter.c $(RUN_QUEUE_SRCS)
 test_arbiter_PKGS := cmocka
-test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/log/log.c scheduler/arbiter.c scheduler/lease.c $(RUN_QUEUE_SRCS)
-test_leases_PKGS := cmocka
+test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/lease_trace.c mdev/log/log.c scheduler/arbiter.c scheduler/lease.c \
+	scheduler/trace.c $(RUN_QUEUE_SRCS)
+test_leases_PKGS := cmocka jansson
 TEST_PROGRAMS += fake-libexec/vgpu-keeper
 fake-libexec/vgpu-keeper_SRCS := tests/mdev/fake_keeper.c mdev/ipc/seqpacket.c
 # benchmarks/: pure parts, then the set on a real OpenCL device.
