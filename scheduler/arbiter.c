@@ -19,6 +19,8 @@ struct arbiter_entity {
 	uint64_t charged_ns;		/* of the use in the page, to the run queue */
 	uint64_t due_ns;		/* when an overrun begins to count; 0 = not asked to end */
 	bool overrun_said;
+	bool wants;			/* as last noted */
+	uint64_t noted_grant_ns;
 };
 
 struct arbiter {
@@ -181,6 +183,8 @@ static void keep(const struct arbiter_entity *entity, uint64_t now_ns)
 	entity_record_save(entity->records, &record);
 }
 
+static void note(const struct arbiter_entity *entity, enum trace_kind kind, uint64_t value, uint64_t now_ns);
+
 static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
 {
 	fold(entity, now_ns);
@@ -189,7 +193,16 @@ static void close_books(struct arbiter_entity *entity, uint64_t now_ns)
 	atomic_store(&entity->grant->granted_at_ns, 0);
 	entity->due_ns = 0;
 	entity->overrun_said = false;
+	note(entity, TRACE_RELEASE, elapsed_ns(entity->noted_grant_ns, now_ns), now_ns);
 	keep(entity, now_ns);
+}
+
+static void note(const struct arbiter_entity *entity, enum trace_kind kind, uint64_t value, uint64_t now_ns)
+{
+	const struct arbiter *arbiter = entity->arbiter;
+
+	if (arbiter->ops->note)
+		arbiter->ops->note(entity->owner, kind, value, 0, now_ns, arbiter->data);
 }
 
 /* ---- the moves ---------------------------------------------------------------------------------- */
@@ -207,6 +220,8 @@ static void grant_to(struct arbiter *arbiter, struct arbiter_entity *entity, uin
 	mark_busy(entity);
 	entity->due_ns = 0;
 	entity->overrun_said = false;
+	note(entity, TRACE_GRANT, deadline_ns, now_ns);
+	entity->noted_grant_ns = now_ns;
 	atomic_store(&grant->granted_at_ns, now_ns);
 	atomic_store(&grant->grants, atomic_load(&grant->grants) + 1);
 	atomic_store(&grant->deadline_ns, deadline_ns);
@@ -239,6 +254,7 @@ static uint64_t await_release(struct arbiter *arbiter, struct arbiter_entity *en
 		return late_ns;
 	entity->overrun_said = true;
 	atomic_store(&grant->overruns, atomic_load(&grant->overruns) + 1);
+	note(entity, TRACE_OVERRUN, elapsed_ns(entity->due_ns, now_ns), now_ns);
 	if (arbiter->ops->overrun)
 		arbiter->ops->overrun(entity->owner, elapsed_ns(atomic_load(&grant->granted_at_ns), now_ns), arbiter->data);
 	return 0;
@@ -301,7 +317,11 @@ static void look(struct arbiter *arbiter, uint64_t now_ns)
 			charge(arbiter->entities[i], now_ns);
 	for (size_t i = 0; i < arbiter->count; i++) {
 		struct arbiter_entity *entity = arbiter->entities[i];
-		if (is_wanting(entity) || is_running(entity))
+		bool wants = is_wanting(entity) || is_running(entity);
+		if (wants && !entity->wants)
+			note(entity, TRACE_WANT, 0, now_ns);
+		entity->wants = wants;
+		if (wants)
 			run_queue_wake(arbiter->queue, entity->policy, 0, now_ns);
 		else
 			run_queue_sleep(arbiter->queue, entity->policy, now_ns);
