@@ -120,14 +120,19 @@ void lease_trace_note(struct lease_trace *trace, uint32_t number, enum trace_kin
 						 .entity = number});
 }
 
+struct lease_trace_engine lease_trace_look(const struct lease_status *status)
+{
+	return (struct lease_trace_engine){
+		.busy_ns = atomic_load_explicit(&status->busy_ns, memory_order_relaxed),
+		.kernels = atomic_load_explicit(&status->kernels, memory_order_relaxed),
+	};
+}
+
 void lease_trace_engine(struct lease_trace *trace, uint32_t number, uint32_t slot, uint32_t context, const struct lease_status *status,
 			struct lease_trace_engine *seen, uint64_t now_ns)
 {
 	struct lease_trace_member *member = member_of(trace, number);
-	struct lease_trace_engine now = {
-		.busy_ns = atomic_load_explicit(&status->busy_ns, memory_order_relaxed),
-		.kernels = atomic_load_explicit(&status->kernels, memory_order_relaxed),
-	};
+	struct lease_trace_engine now = lease_trace_look(status);
 	/* The page is the engine's word: a count that went back is none. */
 	uint64_t busy_ns = now.busy_ns > seen->busy_ns ? now.busy_ns - seen->busy_ns : 0;
 	uint64_t kernels = now.kernels > seen->kernels ? now.kernels - seen->kernels : 0;
@@ -138,6 +143,13 @@ void lease_trace_engine(struct lease_trace *trace, uint32_t number, uint32_t slo
 		return;
 	add(trace, member, &(struct trace_event){.at_ns = now_ns, .kind = TRACE_ENGINE, .value = busy_ns, .kernel_id = kernels,
 						 .entity = number, .engine = (uint16_t)(slot * KEEPER_CONTEXT_MAX + context)});
+}
+
+bool lease_trace_holds(const struct lease_trace *trace, uint32_t number)
+{
+	const struct lease_trace_member *member = member_of(trace, number);
+
+	return member && member->held_since_ns;
 }
 
 struct lease_trace_page *lease_trace_page_create(size_t most)

@@ -39,14 +39,19 @@ void lease_trace_leave(struct lease_trace *trace, uint32_t number, const struct 
 void lease_trace_note(struct lease_trace *trace, uint32_t number, enum trace_kind kind, uint64_t value, uint64_t kernel_id,
 		      uint64_t now_ns);
 
-/* What an engine's status page said when it was last looked at. Zeroed at first. */
+/* What an engine's status page said when it was last looked at. */
 struct lease_trace_engine {
 	uint64_t busy_ns;
 	uint64_t kernels;
 };
-/* Adds a TRACE_ENGINE if the engine did anything since it was last looked at. For each engine of a vGPU whose lease ends. */
+struct lease_trace_engine lease_trace_look(const struct lease_status *status);
+/* Adds a TRACE_ENGINE if the engine did anything since it was last looked at. For each engine of a vGPU whose lease ends, and of one that
+ * holds a lease when somebody reads the trace: an open lease may not end for hours. */
 void lease_trace_engine(struct lease_trace *trace, uint32_t number, uint32_t slot, uint32_t context, const struct lease_status *status,
 			struct lease_trace_engine *seen, uint64_t now_ns);
+
+/* Whether it holds a lease, as far as was noted. */
+bool lease_trace_holds(const struct lease_trace *trace, uint32_t number);
 
 /* A member as a page names it. */
 struct lease_trace_member {

@@ -102,14 +102,20 @@ static void overrun(void *owner, uint64_t held_ns, void *data)
 	vgpu->overruns_unsaid = 0;
 }
 
+static void trace_engines(struct leases_vgpu *vgpu, uint64_t now_ns)
+{
+	for (struct engine *engine = vgpu->engines; engine; engine = engine->next)
+		lease_trace_engine(vgpu->queue->trace, vgpu->trace_number, engine->slot, engine->context, engine->status, &engine->seen, now_ns);
+}
+
 /* For the trace; the end of a lease is when to look what each engine did in it. */
 static void note(void *owner, enum trace_kind kind, uint64_t value, uint64_t kernel_id, uint64_t now_ns, void *data)
 {
 	struct leases_vgpu *vgpu = owner;
 
 	(void)data;
-	for (struct engine *engine = kind == TRACE_RELEASE ? vgpu->engines : NULL; engine; engine = engine->next)
-		lease_trace_engine(vgpu->queue->trace, vgpu->trace_number, engine->slot, engine->context, engine->status, &engine->seen, now_ns);
+	if (kind == TRACE_RELEASE)
+		trace_engines(vgpu, now_ns);
 	lease_trace_note(vgpu->queue->trace, vgpu->trace_number, kind, value, kernel_id, now_ns);
 }
 
@@ -474,6 +480,7 @@ int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t 
 	engine->slot = slot;
 	engine->context = context;
 	engine->status = page;
+	engine->seen = lease_trace_look(page);
 	pthread_mutex_lock(&leases->lock);
 	engine_remove_locked(vgpu, slot, context);
 	engine->entity = arbiter_engine_add(vgpu->entity, engine->status);
@@ -573,6 +580,9 @@ int leases_trace(struct leases *leases, const char *name, uint64_t after, size_t
 	for (const struct queue *queue = leases->queues; queue; queue = queue->next) {
 		if (strcmp(queue->name, name))
 			continue;
+		for (struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next)
+			if (vgpu->queue == queue && lease_trace_holds(queue->trace, vgpu->trace_number))
+				trace_engines(vgpu, monotonic_ns());
 		error = lease_trace_read(queue->trace, after, most, page);
 		if (!error)
 			trace_settings_locked(leases, page, queue);

@@ -20,7 +20,8 @@ enum trace_kind {
 	TRACE_KERNEL = 5,	/* value: how long it ran; kernel_id names it */
 	TRACE_SQUAT = 6,	/* value: processor time used without a lease, for which it was stopped */
 	TRACE_HANG = 7,		/* value: how long one command had the lease */
-	TRACE_ENGINE = 8,	/* an engine had part in the lease that ended; value: how long it was busy; kernel_id: kernels it began */
+	TRACE_ENGINE = 8,	/* an engine had part in the lease since it was last looked at; value: how long it was busy; kernel_id: how
+				 * many kernels it began */
 };
 
 struct trace_event {
