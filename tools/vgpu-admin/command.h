@@ -36,6 +36,9 @@ enum {
 	OPT_FOLLOW = 1 << 10,
 	OPT_AFTER = 1 << 11,
 	OPT_VGPUS = 1 << 12,
+	OPT_SECONDS = 1 << 13,
+	OPT_FORMAT = 1 << 14,
+	OPT_FILE = 1 << 15,
 };
 
 /* Everything the command line said. Strings are argv's. */
@@ -49,6 +52,8 @@ struct arguments {
 	unsigned given;		/* OPT_* bits */
 	const char *profile, *name, *gpu, *program;
 	uint64_t vram_bytes, max_contexts, weight, after;
+	const char *format, *file;
+	uint64_t seconds;
 };
 
 struct command {
@@ -77,6 +82,7 @@ enum exit_code command_vgpu_show(const struct arguments *arguments);
 enum exit_code command_vgpu_create(const struct arguments *arguments);
 enum exit_code command_vgpu_delete(const struct arguments *arguments);
 enum exit_code command_vgpu_replace_device(const struct arguments *arguments);
+enum exit_code command_trace(const struct arguments *arguments);
 
 /* "vgpu-admin: ..." on stderr; returns code, so that callers can `return complain(...)`. */
 enum exit_code complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,9 @@ static const struct {
 	{"follow", NULL, "go on as events happen; with --json a line each"},
 	{"after", "N", "only events after number N"},
 	{"vgpus", NULL, "stop the vGPUs as well"},
+	{"seconds", "S", "what happens from now on, for so long; otherwise what there is"},
+	{"format", "F", "perfetto (for ui.perfetto.dev), or recorded (for vgpu-sim run)"},
+	{"file", "FILE", "write to FILE, not to standard output"},
 };
 #define COMMAND_OPTIONS (sizeof(command_options) / sizeof(command_options[0]))
 
@@ -165,6 +168,15 @@ static enum exit_code take_option(unsigned index, const char *value, struct argu
 	case OPT_WEIGHT:
 		error = quantity_parse_count("--weight", value, 1, 65536, &arguments->weight, why);
 		break;
+	case OPT_FORMAT:
+		arguments->format = value;
+		break;
+	case OPT_FILE:
+		arguments->file = value;
+		break;
+	case OPT_SECONDS:
+		error = quantity_parse_count("--seconds", value, 1, 3600, &arguments->seconds, why);
+		break;
 	case OPT_AFTER:
 		error = quantity_parse_count("--after", value, 0, INT64_MAX, &arguments->after, why);
 		break;
@@ -267,7 +279,8 @@ int main(int argc, char **argv)
 	int words = command->verb ? 2 : 1;
 	if (command->id_name) {
 		if (argc <= words || !argv[words][0])
-			return complain(EXIT_USAGE, "'%s %s' needs %s", command->noun, command->verb, command->id_name);
+			return complain(EXIT_USAGE, "'%s%s%s' needs %s", command->noun, command->verb ? " " : "", command->verb ? command->verb : "",
+					command->id_name);
 		arguments.id = argv[words++];
 	}
 	if (argc > words)

@@ -385,8 +385,8 @@ int scenario_parse(const char *text, size_t bytes, const char *folder, const str
 	}
 	scenario->queue = run_queue_defaults();
 	scenario->switch_ns = 15000;
-	scenario->chunk_cost_ns = 5000;
-	scenario->freeze_ns = 75000;
+	scenario->chunk_cost_ns = SCENARIO_CHUNK_COST_NS;
+	scenario->freeze_ns = SCENARIO_FREEZE_NS;
 	reading.scenario = scenario;
 	scenario_of(&reading, value);
 	json_decref(value);
