@@ -81,6 +81,8 @@ static void take_lease(struct instance *instance, int grant_fd, int want_fd)
 	if (error)
 		log_error("vGPU %s: its keeper's lease page cannot be used: %s; no kernel of it will run", instance->spec->name,
 			  strerror(-error));
+	else
+		leases_identify(instance->around->leases, instance->lease, instance->spec->uuid);
 	/* The page remembers settings as well; the definition may have been changed since. */
 	char why[ADMISSION_WHY_BYTES];
 	if (!error && instance_schedule(instance, &instance->spec->sched, why))

@@ -35,6 +35,7 @@ struct queue {
 	uint64_t id;
 	struct arbiter *arbiter;
 	int timer_fd;
+	struct lease_trace *trace;
 	struct queue *next;
 };
 
@@ -44,6 +45,7 @@ struct engine {
 	int pidfd;			/* -1: not a process of its own */
 	struct lease_status *status;
 	struct arbiter_engine *entity;
+	struct lease_trace_engine seen;	/* for the trace */
 	struct engine *next;
 };
 
@@ -62,6 +64,7 @@ struct leases_vgpu {
 	uint64_t overruns_unsaid;
 	uint64_t squat_logged_ns;
 	uint64_t squat_unsaid_ns;
+	uint32_t trace_number;
 	struct leases_vgpu *next;
 };
 
@@ -108,6 +111,12 @@ static void overrun(void *owner, uint64_t held_ns, void *data)
 		    (unsigned long long)vgpu->overruns_unsaid);
 	vgpu->overrun_logged_ns = now_ns;
 	vgpu->overruns_unsaid = 0;
+}
+
+static void trace_engines(struct leases_vgpu *vgpu, uint64_t now_ns)
+{
+	for (struct engine *engine = vgpu->engines; engine; engine = engine->next)
+		lease_trace_engine(vgpu->queue->trace, vgpu->trace_number, engine->slot, engine->context, engine->status, &engine->seen, now_ns);
 }
 
 static int freeze(void *owner, enum freeze_depth depth, void *data)
@@ -163,6 +172,17 @@ static uint64_t clock_of(void *data)
 	return monotonic_ns();
 }
 
+/* For the trace; the end of a lease is when to look what each engine did in it. */
+static void note(void *owner, enum trace_kind kind, uint64_t value, uint64_t kernel_id, uint64_t now_ns, void *data)
+{
+	struct leases_vgpu *vgpu = owner;
+
+	(void)data;
+	if (kind == TRACE_RELEASE)
+		trace_engines(vgpu, now_ns);
+	lease_trace_note(vgpu->queue->trace, vgpu->trace_number, kind, value, kernel_id, now_ns);
+}
+
 static const struct arbiter_ops arbiter_operations = {
 	.wake = wake,
 	.overrun = overrun,
@@ -171,6 +191,7 @@ static const struct arbiter_ops arbiter_operations = {
 	.hang = hang,
 	.squat = squat,
 	.clock_ns = clock_of,
+	.note = note,
 };
 
 /* Lets the arbiter decide and sets the queue's timer to when it wants to be asked again. */
@@ -333,6 +354,7 @@ void leases_destroy(struct leases *leases)
 		struct queue *queue = leases->queues;
 		leases->queues = queue->next;
 		arbiter_destroy(queue->arbiter);
+		lease_trace_destroy(queue->trace);
 		close(queue->timer_fd);
 		free(queue);
 	}
@@ -382,7 +404,8 @@ static int queue_get_locked(struct leases *leases, const char *name, struct queu
 		error = -errno;
 		goto free_queue;
 	}
-	queue->arbiter = arbiter_create(&settings, &arbiter_operations, leases);
+	queue->trace = lease_trace_create(LEASE_TRACE_EVENTS, monotonic_ns());
+	queue->arbiter = queue->trace ? arbiter_create(&settings, &arbiter_operations, leases) : NULL;
 	if (!queue->arbiter) {
 		error = -ENOMEM;
 		goto close_timer;
@@ -398,6 +421,7 @@ static int queue_get_locked(struct leases *leases, const char *name, struct queu
 destroy_arbiter:
 	arbiter_destroy(queue->arbiter);
 close_timer:
+	lease_trace_destroy(queue->trace);
 	close(queue->timer_fd);
 free_queue:
 	free(queue);
@@ -436,6 +460,13 @@ static void keep_locked(struct leases_vgpu *vgpu)
 		log_warning("vGPU %s: its scheduling before the restart cannot go on: %s; it begins anew", vgpu->name, why);
 }
 
+static void trace_leave_locked(struct leases_vgpu *vgpu)
+{
+	struct entity_settings settings = vgpu->entity ? *arbiter_entity_settings(vgpu->entity) : entity_defaults();
+
+	lease_trace_leave(vgpu->queue->trace, vgpu->trace_number, &settings);
+}
+
 int leases_add(struct leases *leases, const char *queue, const char *name, const char *group, int grant_fd, int want_fd,
 	       struct leases_vgpu **ret_vgpu)
 {
@@ -465,12 +496,15 @@ int leases_add(struct leases *leases, const char *queue, const char *name, const
 	vgpu->id = ++leases->last_id;
 	error = queue_get_locked(leases, queue, &vgpu->queue);
 	if (!error) {
+		vgpu->trace_number = lease_trace_join(vgpu->queue->trace, name);
 		vgpu->entity = arbiter_add(vgpu->queue->arbiter, vgpu->grant, vgpu, monotonic_ns());
 		error = vgpu->entity ? watch(leases, want_fd, vgpu->id) : -EPROTO;
 		if (!error)
 			keep_locked(vgpu);
-		if (error)
+		if (error) {
+			trace_leave_locked(vgpu);
 			arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
+		}
 	}
 	if (!error) {
 		vgpu->next = leases->vgpus;
@@ -500,6 +534,7 @@ void leases_remove(struct leases *leases, struct leases_vgpu *vgpu)
 		}
 	}
 	epoll_ctl(leases->epoll_fd, EPOLL_CTL_DEL, vgpu->want_fd, NULL);
+	trace_leave_locked(vgpu);
 	arbiter_remove(vgpu->queue->arbiter, vgpu->entity, monotonic_ns());
 	run_locked(vgpu->queue);
 	pthread_mutex_unlock(&leases->lock);
@@ -537,6 +572,7 @@ int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t 
 	engine->pid = pid;
 	engine->pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	engine->status = page;
+	engine->seen = lease_trace_look(page);
 	pthread_mutex_lock(&leases->lock);
 	engine_remove_locked(vgpu, slot, context);
 	engine->entity = arbiter_engine_add(vgpu->entity, engine->status, engine);
@@ -653,4 +689,55 @@ void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct 
 	pthread_mutex_lock(&leases->lock);
 	arbiter_usage(vgpu->entity, monotonic_ns(), ret_usage);
 	pthread_mutex_unlock(&leases->lock);
+}
+
+/* ---- the trace ---------------------------------------------------------------------------------------- */
+
+void leases_identify(struct leases *leases, struct leases_vgpu *vgpu, const char *uuid)
+{
+	pthread_mutex_lock(&leases->lock);
+	lease_trace_identify(vgpu->queue->trace, vgpu->trace_number, uuid);
+	pthread_mutex_unlock(&leases->lock);
+}
+
+/* The settings of those that are still there are the arbiter's to say. */
+static void trace_settings_locked(const struct leases *leases, struct lease_trace_page *page, const struct queue *queue)
+{
+	page->queue = *arbiter_queue_settings(queue->arbiter);
+	page->freezes = arbiter_operations.freeze != NULL;
+	for (const struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next)
+		for (size_t i = 0; vgpu->queue == queue && i < page->member_count; i++)
+			if (page->members[i].number == vgpu->trace_number)
+				page->members[i].settings = *arbiter_entity_settings(vgpu->entity);
+}
+
+int leases_trace(struct leases *leases, const char *name, uint64_t after, size_t most, struct lease_trace_page **ret_page)
+{
+	struct lease_trace_page *page = lease_trace_page_create(most);
+	struct timespec realtime;
+	int error = -ENOENT;
+
+	if (!page)
+		return -ENOMEM;
+	pthread_mutex_lock(&leases->lock);
+	for (const struct queue *queue = leases->queues; queue; queue = queue->next) {
+		if (strcmp(queue->name, name))
+			continue;
+		for (struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next)
+			if (vgpu->queue == queue && lease_trace_holds(queue->trace, vgpu->trace_number))
+				trace_engines(vgpu, monotonic_ns());
+		error = lease_trace_read(queue->trace, after, most, page);
+		if (!error)
+			trace_settings_locked(leases, page, queue);
+		page->now_ns = monotonic_ns();
+		clock_gettime(CLOCK_REALTIME, &realtime);
+	}
+	pthread_mutex_unlock(&leases->lock);
+	if (error) {
+		lease_trace_page_destroy(page);
+		return error;
+	}
+	page->realtime_ns = (uint64_t)realtime.tv_sec * 1000000000u + (uint64_t)realtime.tv_nsec;
+	*ret_page = page;
+	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "mdev/lease_trace.h"
 #include "scheduler/arbiter.h"
 
 struct leases;
@@ -60,5 +61,11 @@ int leases_same_page(const struct leases_vgpu *vgpu, int grant_fd);
 /* False: there is no such run queue yet. */
 bool leases_totals(struct leases *leases, const char *queue, struct arbiter_totals *ret_totals);
 void leases_usage(struct leases *leases, const struct leases_vgpu *vgpu, struct arbiter_usage *ret_usage);
+
+/* Its UUID, for traces; copied. */
+void leases_identify(struct leases *leases, struct leases_vgpu *vgpu, const char *uuid);
+/* What the run queue did after event number `after`, at most `most` events (1 to LEASE_TRACE_PAGE_MOST): lease_trace_page_destroy frees it.
+ * 0, -ENOENT (no vGPU of this queue was ever there) or -ENOMEM. */
+int leases_trace(struct leases *leases, const char *queue, uint64_t after, size_t most, struct lease_trace_page **ret_page);
 
 #endif

@@ -43,6 +43,8 @@ struct event_log *service_events(struct service *service);
 
 json_t *service_gpu_list(struct service *service);
 bool service_gpu_show(struct service *service, const char *id, json_t **ret_gpu, struct refusal *refusal);
+/* What its scheduler did after event number `after`; most: events at a time, 0 = LEASE_TRACE_PAGE_DEFAULT. */
+bool service_gpu_trace(struct service *service, const char *id, uint64_t after, uint64_t most, json_t **ret_trace, struct refusal *refusal);
 
 /* Policy and parameters of its run queue, any of them, while it runs. */
 bool service_gpu_set(struct service *service, const char *id, const json_t *body, json_t **ret_gpu, struct refusal *refusal);

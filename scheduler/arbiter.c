@@ -362,3 +362,13 @@ void arbiter_totals(const struct arbiter *arbiter, struct arbiter_totals *ret_to
 {
 	*ret_totals = arbiter->totals;
 }
+
+const struct entity_settings *arbiter_entity_settings(const struct arbiter_entity *entity)
+{
+	return run_queue_entity_settings(entity->policy);
+}
+
+const struct run_queue_settings *arbiter_queue_settings(const struct arbiter *arbiter)
+{
+	return run_queue_settings(arbiter->queue);
+}

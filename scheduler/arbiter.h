@@ -145,5 +145,8 @@ void arbiter_set_parent(struct arbiter *arbiter, bool freezes, uint32_t processo
 
 void arbiter_totals(const struct arbiter *arbiter, struct arbiter_totals *ret_totals);
 void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage);
+/* What is obeyed now. Valid until the next call of arbiter_edit or arbiter_configure. */
+const struct entity_settings *arbiter_entity_settings(const struct arbiter_entity *entity);
+const struct run_queue_settings *arbiter_queue_settings(const struct arbiter *arbiter);
 
 #endif

@@ -125,6 +125,7 @@ static void watch_commands(struct arbiter_entity *entity, uint64_t used_ns)
 		entity->hangs++;
 		if (arbiter->ops->hang)
 			arbiter->ops->hang(entity->owner, engine->owner, engine->command_ns, arbiter->data);
+		arbiter_note(entity, TRACE_HANG, engine->command_ns, arbiter_kernel_id(entity), entity->watched_ns + used_ns);
 	}
 }
 

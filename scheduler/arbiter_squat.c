@@ -70,6 +70,7 @@ uint64_t arbiter_squat_look(struct arbiter_entity *entity, bool others, uint64_t
 		entity->squats = true;
 		if (arbiter->ops->squat)
 			arbiter->ops->squat(entity->owner, entity->unleased_bucket_ns, arbiter->data);
+		arbiter_note(entity, TRACE_SQUAT, entity->unleased_bucket_ns, 0, now_ns);
 		entity->unleased_bucket_ns = 0;
 		run_queue_wake(arbiter->queue, entity->policy, 0, now_ns);
 		return 0;

@@ -18,6 +18,10 @@ enum trace_kind {
 	TRACE_RELEASE = 3,	/* value: since the grant */
 	TRACE_OVERRUN = 4,	/* value: since the deadline */
 	TRACE_KERNEL = 5,	/* value: how long it ran; kernel_id names it */
+	TRACE_SQUAT = 6,	/* value: processor time used without a lease, for which it was stopped */
+	TRACE_HANG = 7,		/* value: how long one command had the lease */
+	TRACE_ENGINE = 8,	/* an engine had part in the lease since it was last looked at; value: how long it was busy; kernel_id: how
+				 * many kernels it began */
 };
 
 struct trace_event {
@@ -26,7 +30,7 @@ struct trace_event {
 	uint64_t kernel_id;
 	uint32_t entity;	/* the caller's number of it */
 	uint16_t kind;		/* enum trace_kind */
-	uint16_t lease;		/* which of the run queue's */
+	uint16_t engine;	/* TRACE_ENGINE: the caller's number of it; else 0 */
 };
 static_assert(sizeof(struct trace_event) == 32, "copied out as it is");
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 PROGRAMS += vgpu-admin
-vgpu-admin_SRCS := $(addprefix tools/vgpu-admin/,main.c commands.c client.c scheduling.c table.c) mdev/json/json_reader.c mdev/quantity.c
+TRACE_FILE_SRCS := $(addprefix tools/vgpu-admin/,trace_events.c trace_perfetto.c trace_recorded.c) tools/vgpu-sim/scenario_write.c
+vgpu-admin_SRCS := $(addprefix tools/vgpu-admin/,main.c commands.c client.c scheduling.c table.c trace.c) $(TRACE_FILE_SRCS) \
+	mdev/json/json_reader.c mdev/quantity.c
 vgpu-admin_PKGS := jansson smartcols
 
 PROGRAMS += vgpu-sim

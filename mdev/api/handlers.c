@@ -200,6 +200,16 @@ static void post_stop(struct api_call *call, const struct api_request *request)
 	api_answer(call, 202, NULL);
 }
 
+static void get_trace(struct api_call *call, const struct api_request *request)
+{
+	struct refusal refusal;
+	json_t *value = NULL;
+	bool is_done = service_gpu_trace(api_call_service(call), request->id, request->after, request->most, &value, &refusal);
+
+	answer_or_refuse(call, is_done, 200, value, &refusal);
+}
+
+static const char *const trace_queries[] = {"after", "most", NULL};
 static const char *const events_queries[] = {"after", "wait_s", NULL};
 static const char *const delete_queries[] = {"force", NULL};
 
@@ -220,5 +230,6 @@ const struct api_route api_routes[] = {
 	{.method = "POST", .pattern = "/v1/vgpus/{id}/replace-device", .has_body = true, .handle = replace_device},
 	{.method = "GET", .pattern = "/v1/events", .queries = events_queries, .handle = get_events},
 	{.method = "POST", .pattern = "/v1/service/stop", .has_body = true, .handle = post_stop},
+	{.method = "GET", .pattern = "/v1/gpus/{id}/trace", .queries = trace_queries, .handle = get_trace},
 	{.method = NULL},
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mdev/json/json_reader.h"
+#include "mdev/lease_trace.h"
 #include "mdev/quantity.h"
 
 #define EVENTS_WAIT_MOST_S 60u
@@ -70,6 +71,11 @@ bool api_query_take(struct api_request *request, const char *name, const char *v
 		if (value && strcmp(value, "true") && strcmp(value, "false"))
 			return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "force is '%.40s', but must be true or false", value);
 		request->force = !value || !strcmp(value, "true");
+		return true;
+	}
+	if (!strcmp(name, "most")) {
+		if (quantity_parse_count(name, value ? value : "", 1, LEASE_TRACE_PAGE_MOST, &request->most, why))
+			return refuse(refusal, REFUSAL_BAD_REQUEST, NULL, "%s", why);
 		return true;
 	}
 	bool is_after = !strcmp(name, "after");

@@ -23,8 +23,9 @@ struct api_request {
 	const struct api_route *route;
 	char id[128];			/* what stood at {id}, "" if the route has none */
 	json_t *body;			/* owned; NULL if the route takes none */
-	uint64_t after;			/* query of /v1/events */
+	uint64_t after;			/* query of /v1/events and /v1/gpus/{id}/trace */
 	uint64_t wait_s;
+	uint64_t most;			/* query of /v1/gpus/{id}/trace; 0 = not given */
 	bool force;			/* query of DELETE /v1/vgpus/{id} */
 };
 

@@ -34,23 +34,26 @@ enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_CSV };
 #define OPT_FOLLOW (1ull << 9)
 #define OPT_AFTER (1ull << 10)
 #define OPT_VGPUS (1ull << 11)
+#define OPT_SECONDS (1ull << 12)
+#define OPT_FORMAT (1ull << 13)
+#define OPT_FILE (1ull << 14)
 /* scheduling.h */
-#define OPT_WEIGHT (1ull << 12)
-#define OPT_CAP (1ull << 13)
-#define OPT_BURST (1ull << 14)
-#define OPT_RESERVATION (1ull << 15)
-#define OPT_CLASS (1ull << 16)
-#define OPT_BUDGET (1ull << 17)
-#define OPT_PERIOD (1ull << 18)
-#define OPT_SLICE (1ull << 19)
-#define OPT_HANG_TIMEOUT (1ull << 20)
-#define OPT_POLICY (1ull << 21)
-#define OPT_SLOTS (1ull << 22)
-#define OPT_AVERAGING (1ull << 23)
-#define OPT_TARGET_LATENCY (1ull << 24)
-#define OPT_SLICE_MAX (1ull << 25)
-#define OPT_LEASES (1ull << 26)
-#define OPT_SCHEDULING_FIRST 12
+#define OPT_WEIGHT (1ull << 15)
+#define OPT_CAP (1ull << 16)
+#define OPT_BURST (1ull << 17)
+#define OPT_RESERVATION (1ull << 18)
+#define OPT_CLASS (1ull << 19)
+#define OPT_BUDGET (1ull << 20)
+#define OPT_PERIOD (1ull << 21)
+#define OPT_SLICE (1ull << 22)
+#define OPT_HANG_TIMEOUT (1ull << 23)
+#define OPT_POLICY (1ull << 24)
+#define OPT_SLOTS (1ull << 25)
+#define OPT_AVERAGING (1ull << 26)
+#define OPT_TARGET_LATENCY (1ull << 27)
+#define OPT_SLICE_MAX (1ull << 28)
+#define OPT_LEASES (1ull << 29)
+#define OPT_SCHEDULING_FIRST 15
 #define OPT_SCHEDULING_COUNT 15
 /* Of a vGPU or a profile; of a GPU. */
 #define OPT_VGPU_SCHEDULING \
@@ -72,6 +75,8 @@ struct arguments {
 		const char *word;
 		uint64_t number;
 	} scheduling[OPT_SCHEDULING_COUNT];
+	const char *format, *file;
+	uint64_t seconds;
 };
 
 struct command {
@@ -102,6 +107,7 @@ enum exit_code command_vgpu_create(const struct arguments *arguments);
 enum exit_code command_vgpu_set(const struct arguments *arguments);
 enum exit_code command_vgpu_delete(const struct arguments *arguments);
 enum exit_code command_vgpu_replace_device(const struct arguments *arguments);
+enum exit_code command_trace(const struct arguments *arguments);
 
 /* "vgpu-admin: ..." on stderr; returns code, so that callers can `return complain(...)`. */
 enum exit_code complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -32,6 +32,8 @@ const struct command commands[] = {
 	 command_vgpu_replace_device},
 	{"events", NULL, NULL, OPT_FOLLOW | OPT_AFTER, 0, "what happened lately, or as it happens", command_events},
 	{"service", "stop", NULL, OPT_VGPUS | OPT_YES, 0, "ends vgpud; the vGPUs run on unless --vgpus is given", command_service_stop},
+	{"trace", NULL, "GPU", OPT_SECONDS | OPT_AFTER | OPT_FORMAT | OPT_FILE, 0, "what its scheduler did: to be looked at, or to be simulated again",
+	 command_trace},
 	/* Other words for the commonest. */
 	{"list", NULL, NULL, 0, 0, "vgpu list", command_vgpu_list},
 	{"types", NULL, NULL, 0, 0, "profile list", command_profile_list},

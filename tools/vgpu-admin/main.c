@@ -37,6 +37,9 @@ static const struct {
 	{"follow", NULL, "go on as events happen; with --json a line each"},
 	{"after", "N", "only events after number N"},
 	{"vgpus", NULL, "stop the vGPUs as well"},
+	{"seconds", "S", "what happens from now on, for so long; otherwise what there is"},
+	{"format", "F", "perfetto (for ui.perfetto.dev), or recorded (for vgpu-sim run)"},
+	{"file", "FILE", "write to FILE, not to standard output"},
 	{"weight", "N", "share of GPU time against others, 1 to 65536 (1024)"},
 	{"cap", "P", "the most of a lease it gets, in percent, or none"},
 	{"burst", "T", "what it may use at once after a rest, with a cap (10ms)"},
@@ -179,6 +182,15 @@ static enum exit_code take_option(unsigned index, const char *value, struct argu
 	case OPT_CONTEXTS:
 		error = quantity_parse_count("--max-contexts", value, 1, 1000000, &arguments->max_contexts, why);
 		break;
+	case OPT_FORMAT:
+		arguments->format = value;
+		break;
+	case OPT_FILE:
+		arguments->file = value;
+		break;
+	case OPT_SECONDS:
+		error = quantity_parse_count("--seconds", value, 1, 3600, &arguments->seconds, why);
+		break;
 	case OPT_AFTER:
 		error = quantity_parse_count("--after", value, 0, INT64_MAX, &arguments->after, why);
 		break;
@@ -283,7 +295,8 @@ int main(int argc, char **argv)
 	int words = command->verb ? 2 : 1;
 	if (command->id_name) {
 		if (argc <= words || !argv[words][0])
-			return complain(EXIT_USAGE, "'%s %s' needs %s", command->noun, command->verb, command->id_name);
+			return complain(EXIT_USAGE, "'%s%s%s' needs %s", command->noun, command->verb ? " " : "", command->verb ? command->verb : "",
+					command->id_name);
 		arguments.id = argv[words++];
 	}
 	if (argc > words)

@@ -107,6 +107,19 @@ int recorded_read(const char *folder, const char *name, struct recorded_file **r
 	return 0;
 }
 
+int recorded_add(struct recorded_file **file, const char *vgpu, const struct recorded *records, size_t count)
+{
+	if (!*file)
+		*file = calloc(1, sizeof(**file));
+	struct track *track = *file ? track_of(*file, vgpu) : NULL;
+	if (!track)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (append(track, records[i]))
+			return -ENOMEM;
+	return 0;
+}
+
 void recorded_destroy(struct recorded_file *file)
 {
 	if (!file)

@@ -11,7 +11,7 @@
 #include "scheduler/sim/rule.h"
 #include "tools/vgpu-sim/recorded_file.h"
 
-#define FILE_BYTES_MAX (16u << 20)
+#define FILE_BYTES_MAX (64u << 20)
 #define MEMBERS_MAX 4096u
 #define EDITS_MAX 4096u
 #define HOUR_US 3600000000ull
@@ -129,7 +129,51 @@ static struct spread_ns spread_of(struct reading *reading, const json_t *value, 
 	return spread;
 }
 
-static void arrival_of(struct reading *reading, const json_t *value, struct load *load, const char *where)
+/* One kernel of a list: [when it came, its number, how long it takes]. */
+static bool record_of(const json_t *value, uint64_t least_at_ns, struct recorded *ret_record)
+{
+	const json_t *at = json_array_get(value, 0), *kernel = json_array_get(value, 1), *length = json_array_get(value, 2);
+
+	if (json_array_size(value) != 3 || !json_is_integer(at) || !json_is_integer(kernel) || !json_is_integer(length))
+		return false;
+	json_int_t at_ns = json_integer_value(at), length_ns = json_integer_value(length);
+	if (at_ns < 0 || (uint64_t)at_ns < least_at_ns || (uint64_t)at_ns > HOUR_US * 1000 || length_ns < 1 || (uint64_t)length_ns > HOUR_US * 1000 ||
+	    json_integer_value(kernel) < 0)
+		return false;
+	*ret_record = (struct recorded){.at_ns = (uint64_t)at_ns, .kernel_id = (uint64_t)json_integer_value(kernel), .length_ns = (uint64_t)length_ns};
+	return true;
+}
+
+/* Work that lies in the scenario itself. */
+static void records_of(struct reading *reading, const json_t *list, const char *vgpu, const char *where)
+{
+	const struct recorded *before;
+	uint64_t at_ns = 0;
+	const json_t *value;
+	size_t index;
+
+	if (!list)
+		return;
+	if (!json_is_array(list))
+		fail(reading, "%s: 'records_ns' must be a list of [at, kernel, length]", where);
+	else if (recorded_of(reading->recorded, vgpu, &before))
+		fail(reading, "%s: there is recorded work of '%s' already; leave one of the two out", where, vgpu);
+	json_array_foreach(list, index, value) {
+		struct recorded record;
+		if (reading->error)
+			return;
+		if (!record_of(value, at_ns, &record)) {
+			fail(reading, "%s: records_ns[%zu] must be [at, kernel, length] in whole nanoseconds, at not before that of the one before, "
+				      "at and length at most an hour, length at least 1", where, index);
+			return;
+		}
+		at_ns = record.at_ns;
+		if (recorded_add(&reading->recorded, vgpu, &record, 1))
+			fail(reading, "no memory");
+	}
+}
+
+static void arrival_of(struct reading *reading, const json_t *value, struct load *load, const char *vgpu, const char *where)
 {
 	struct json_reader reader;
 
@@ -143,6 +187,8 @@ static void arrival_of(struct reading *reading, const json_t *value, struct load
 	} else if (load->arrival == ARRIVAL_RANDOM || load->arrival == ARRIVAL_THINK) {
 		load->gap = spread_of(reading, part_of(&reader, "gap"), where);
 		load->burst = (uint32_t)count_of(&reader, "burst", 1, 1, 100000);
+	} else if (load->arrival == ARRIVAL_TRACE && !reader.error && !reading->error) {
+		records_of(reading, part_of(&reader, "records_ns"), vgpu, where);
 	}
 	finish(reading, &reader, where);
 }
@@ -178,7 +224,7 @@ static void member_of(struct reading *reading, const json_t *value, size_t index
 		count = reading->other->count;
 	settings_of(reading, &reader, &member.settings, where);
 	snprintf(where, sizeof(where), "vgpus[%zu] arrival", index);
-	arrival_of(reading, part_of(&reader, "arrival"), &member.load, where);
+	arrival_of(reading, part_of(&reader, "arrival"), &member.load, member.name, where);
 	const json_t *kernel = part_of(&reader, "kernel");
 	snprintf(where, sizeof(where), "vgpus[%zu] kernel", index);
 	if (member.load.arrival != ARRIVAL_TRACE)
@@ -195,7 +241,8 @@ static void member_of(struct reading *reading, const json_t *value, size_t index
 	if (member.load.arrival == ARRIVAL_TRACE) {
 		member.load.record_count = recorded_of(reading->recorded, member.name, &member.load.records);
 		if (!member.load.record_count)
-			fail(reading, "%s: the trace has no work of '%s'; name a file in 'trace' that has", where, member.name);
+			fail(reading, "%s: there is no recorded work of '%s'; name a file in 'trace' that has some, or give 'records_ns'", where,
+			     member.name);
 	}
 	if (scenario->member_count + count > MEMBERS_MAX) {
 		fail(reading, "%s: more than %u vGPUs; lower 'count'", where, MEMBERS_MAX);
@@ -338,8 +385,8 @@ int scenario_parse(const char *text, size_t bytes, const char *folder, const str
 	}
 	scenario->queue = run_queue_defaults();
 	scenario->switch_ns = 15000;
-	scenario->chunk_cost_ns = 5000;
-	scenario->freeze_ns = 75000;
+	scenario->chunk_cost_ns = SCENARIO_CHUNK_COST_NS;
+	scenario->freeze_ns = SCENARIO_FREEZE_NS;
 	reading.scenario = scenario;
 	scenario_of(&reading, value);
 	json_decref(value);
@@ -370,7 +417,7 @@ int scenario_read(const char *path, const struct scenario_count *other, struct s
 	size_t bytes = fread(text, 1, FILE_BYTES_MAX, file);
 	fclose(file);
 	if (bytes == FILE_BYTES_MAX) {
-		snprintf(ret_why, SCENARIO_WHY_BYTES, "longer than %u MiB; put recorded work into a trace", FILE_BYTES_MAX >> 20);
+		snprintf(ret_why, SCENARIO_WHY_BYTES, "longer than %u MiB; leave some of it out", FILE_BYTES_MAX >> 20);
 		error = -EFBIG;
 	} else {
 		error = scenario_parse(text, bytes, folder, other, ret_scenario, ret_why);

@@ -9,6 +9,10 @@
 
 #define SCENARIO_WHY_BYTES 512
 
+/* What a scenario takes that does not say otherwise. */
+#define SCENARIO_CHUNK_COST_NS 5000u
+#define SCENARIO_FREEZE_NS 75000u
+
 /* Another number of one kind of vGPU than the file says. */
 struct scenario_count {
 	const char *name;	/* NULL = as in the file */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a scenario as scenario_read takes it: for reproducers of failed tests. */
+/* Writes a scenario as scenario_read takes it: for reproducers of failed tests, and for recorded traces. */
 #include "tools/vgpu-sim/scenario_file.h"
 
 static unsigned long long us(uint64_t ns)
@@ -48,6 +48,13 @@ static void write_load(FILE *file, const struct load *load)
 		fputs(", ", file);
 		write_spread(file, "gap", &load->gap);
 		fprintf(file, ", \"burst\": %u", load->burst);
+	}
+	if (load->arrival == ARRIVAL_TRACE && load->record_count) {
+		fputs(", \"records_ns\": [", file);
+		for (size_t i = 0; i < load->record_count; i++)
+			fprintf(file, "%s[%llu, %llu, %llu]", i ? "," : "", (unsigned long long)load->records[i].at_ns,
+				(unsigned long long)(load->records[i].kernel_id & INT64_MAX), (unsigned long long)load->records[i].length_ns);
+		fputs("]", file);
 	}
 	fputs("}", file);
 	if (load->arrival != ARRIVAL_TRACE) {

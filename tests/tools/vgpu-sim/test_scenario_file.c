@@ -70,7 +70,16 @@ static void bad_fields_are_named_with_what_would_do(void **state)
 		{"{\"vgpus\": [{\"name\": \"a\", \"kernel\": 5}], \"gpu\": {\"leases\": 0}}", "gpu: 'leases' is 0"},
 		{"{\"vgpus\": [{\"name\": \"a\", \"kernel\": 5}], \"gpu\": {\"policy\": \"fixed-share\", \"slots\": 0}}", "gpu: 'slots' is 0"},
 		{"{\"vgpus\": [{\"name\": \"a\", \"kernel\": 5}], \"gpu\": {\"slice_min_us\": 9000}}", "the shortest slice"},
-		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\"}}]}", "the trace has no work of 'a'"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\"}}]}", "there is no recorded work of 'a'"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": 5}}]}", "must be a list of [at, kernel, length]"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": []}}]}", "there is no recorded work of 'a'"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, 1, 9], [4, 1, 9]]}}]}", "records_ns[1] must be"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, 1, 0]]}}]}", "records_ns[0] must be"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, -1, 7]]}}]}", "records_ns[0] must be"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, 1]]}}]}", "records_ns[0] must be"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"kernel\": 5, \"arrival\": {\"kind\": \"think\", \"gap\": 5, \"records_ns\": [[5, 1, 7]]}}]}", "records_ns"},
+		{"{\"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, 1, 7]]}}, "
+		 "{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", \"records_ns\": [[5, 1, 7]]}}]}", "recorded work of 'a' already"},
 		{"{\"vgpus\": [{\"name\": \"a\", \"kernel\": 5}], \"trace\": \"no-such-file\"}", "cannot read the trace"},
 	};
 
@@ -123,12 +132,41 @@ static void a_recorded_trace_is_replayed(void **state)
 	rmdir(folder);
 }
 
+static void recorded_work_within_a_scenario_is_replayed_and_written_again(void **state)
+{
+	static const char *const text = "{\"duration_us\": 1000000, \"vgpus\": [{\"name\": \"a\", \"arrival\": {\"kind\": \"trace\", "
+		"\"records_ns\": [[1000, 7, 300001], [1000, 9, 1], [500000000, 7, 250000]]}}, {\"name\": \"b\", \"kernel\": 2000}]}";
+	char why[SCENARIO_WHY_BYTES] = "", *written = NULL;
+	struct scenario *scenario, *again;
+	struct sim_result *result;
+	size_t bytes;
+
+	(void)state;
+	assert_int_equal(scenario_parse(text, strlen(text), ".", NULL, &scenario, why), 0);
+	assert_int_equal(sim_run(scenario, &rule_vgpud, 1, NULL, &result, why), 0);
+	assert_int_equal(result->members[0].kernels, 3);
+	assert_int_equal(result->members[0].served_ns, 550002);
+	sim_result_destroy(result);
+	FILE *file = open_memstream(&written, &bytes);
+	scenario_write(file, scenario);
+	fclose(file);
+	assert_int_equal(scenario_parse(written, bytes, ".", NULL, &again, why), 0);
+	assert_int_equal(again->members[0].load.record_count, 3);
+	assert_int_equal(again->members[0].load.records[0].length_ns, 300001);
+	assert_int_equal(again->members[0].load.records[1].kernel_id, 9);
+	assert_true(decisions(again) == decisions(scenario));
+	scenario_destroy(again);
+	scenario_destroy(scenario);
+	free(written);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_written_scenario_decides_as_the_first),
 		cmocka_unit_test(bad_fields_are_named_with_what_would_do),
 		cmocka_unit_test(a_recorded_trace_is_replayed),
+		cmocka_unit_test(recorded_work_within_a_scenario_is_replayed_and_written_again),
 	};
 
 	return cmocka_run_group_tests_name("scenario files", tests, NULL, NULL);
