@@ -4,16 +4,12 @@
 
 #define RESERVED_WINDOW_NS 100000000	/* a reservation is kept over windows of this length */
 
-uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *entity)
+/* Of one among equals. */
+static uint64_t even_slice_ns(const struct run_queue *queue, uint64_t wanting)
 {
 	const struct run_queue_settings *settings = &queue->settings;
-	uint64_t slice_ns, wanting = queue->present_count ? queue->present_count : 1;
+	uint64_t slice_ns = settings->target_latency_ns / wanting;
 
-	if (entity->settings.slice_ns)
-		return entity->settings.slice_ns;
-	if (settings->slice_ns)
-		return settings->slice_ns;
-	slice_ns = settings->target_latency_ns / wanting;
 	if (slice_ns < settings->slice_min_ns)
 		slice_ns = settings->slice_min_ns;
 	if (settings->switch_ppm) {
@@ -21,6 +17,25 @@ uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *en
 		if (slice_ns < worth_ns)
 			slice_ns = worth_ns;
 	}
+	return slice_ns < settings->slice_max_ns ? slice_ns : settings->slice_max_ns;
+}
+
+/* Shares are cut by weight as well: so all have a turn as often as each other, and the light ones' shares are as even as the heavy ones'. */
+uint64_t account_slice_ns(const struct run_queue *queue, const struct entity *entity)
+{
+	const struct run_queue_settings *settings = &queue->settings;
+	uint64_t wanting = queue->present_count ? queue->present_count : 1;
+
+	if (entity->settings.slice_ns)
+		return entity->settings.slice_ns;
+	if (settings->slice_ns)
+		return settings->slice_ns;
+	uint64_t slice_ns = even_slice_ns(queue, wanting), members = queue->present_count + queue->asleep_count;
+	if (queue->set_weight <= 0 || (uint64_t)queue->set_weight == members * entity->weight || account_is_holding(queue))
+		return slice_ns;
+	slice_ns = (uint64_t)((unsigned __int128)slice_ns * members * entity->weight / (uint64_t)queue->set_weight);
+	if (slice_ns < settings->slice_min_ns)
+		return settings->slice_min_ns;
 	return slice_ns < settings->slice_max_ns ? slice_ns : settings->slice_max_ns;
 }
 

@@ -137,7 +137,8 @@ static uint64_t grant_all(struct arbiter *arbiter, uint64_t now_ns)
 
 	while (run_queue_pick(arbiter->queue, now_ns, &turn)) {
 		struct arbiter_entity *entity = run_queue_owner(turn.entity);
-		arbiter_cpu_unleased(entity, now_ns);
+		if (!arbiter_is_frozen(entity))
+			arbiter_cpu_unleased(entity, now_ns);
 		arbiter_grant(entity, turn.deadline_ns, now_ns);
 		next_ns = arbiter_earlier_ns(next_ns, turn.deadline_ns ? turn.deadline_ns : now_ns + ARBITER_FOLD_NS);
 		next_ns = arbiter_earlier_ns(next_ns, arbiter_hang_at_ns(entity, now_ns));
@@ -183,6 +184,8 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 	uint64_t granted_ns = arbiter_clock_ns(arbiter, now_ns);
 	if (freed && run_queue_somebody_waits(arbiter->queue))
 		arbiter->totals.lost_ns += granted_ns - now_ns;
+	for (size_t i = 0; i < arbiter->count; i++)
+		arbiter_settle_books(arbiter->entities[i], granted_ns);
 	uint64_t squat_ns = look_at_squatters(arbiter, granted_ns);
 	arbiter_mark(arbiter, granted_ns);
 	arbiter->somebody_waits = run_queue_somebody_waits(arbiter->queue);
@@ -252,6 +255,7 @@ struct arbiter_entity *arbiter_add(struct arbiter *arbiter, struct lease_grant *
 	entity->grant = grant;
 	entity->owner = owner;
 	entity->charged_ns = atomic_load(&grant->used_ns);
+	entity->is_settled = true;
 	struct entity_settings settings = entity_defaults();
 	char why[ADMISSION_WHY_BYTES];
 	if (run_queue_add(arbiter->queue, &settings, entity, now_ns, &entity->policy, why)) {
@@ -278,6 +282,7 @@ void arbiter_remove(struct arbiter *arbiter, struct arbiter_entity *entity, uint
 		arbiter_take_back(entity, now_ns);
 	if (entity->is_leasing)
 		arbiter_close_books(entity, false, now_ns);
+	arbiter_settle_books(entity, now_ns);
 	if (arbiter->last == entity)
 		arbiter->last = NULL;
 	for (size_t i = 0; i < arbiter->count; i++) {

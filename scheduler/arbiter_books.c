@@ -183,12 +183,22 @@ void arbiter_close_books(struct arbiter_entity *entity, bool wants_more, uint64_
 	if (entity->due_ns && now_ns > entity->due_ns && !arbiter_is_frozen(entity))
 		run_queue_observe(entity->arbiter->queue, entity->policy, kernel_id, elapsed_ns(entity->due_ns, now_ns));
 	run_queue_release(entity->arbiter->queue, entity->policy, wants_more, kernel_id, now_ns);
-	arbiter_cpu_covered(entity, now_ns);
 	arbiter_note(entity, TRACE_RELEASE, elapsed_ns(entity->lease_since_ns ? entity->lease_since_ns : granted_at_ns, now_ns), kernel_id, now_ns);
 	atomic_store(&entity->grant->granted_at_ns, 0);
 	entity->is_leasing = false;
 	entity->due_ns = 0;
 	entity->overrun_said = false;
+	entity->is_settled = false;
+}
+
+/* What can wait until the next lease has begun: its vGPU stands, or waits. */
+void arbiter_settle_books(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	if (entity->is_settled)
+		return;
+	entity->is_settled = true;
+	if (!entity->is_leasing)
+		arbiter_cpu_covered(entity, now_ns);
 	arbiter_keep_record(entity, now_ns);
 }
 

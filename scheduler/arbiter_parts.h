@@ -34,6 +34,7 @@ struct arbiter_entity {
 	bool is_leasing;		/* the run queue counts a lease as held: until it is known to be over */
 	bool entered;			/* an engine was seen at work in this lease */
 	bool wanted;			/* as last noted */
+	bool is_settled;		/* what follows the end of a lease is done */
 	bool cannot_freeze;		/* it failed lately; leases end by a drain */
 	uint64_t hang_timeout_ns;	/* 0 = none */
 	uint64_t lease_since_ns;	/* when the lease held began: granted_at_ns moves with each booking */
@@ -100,6 +101,7 @@ void arbiter_charge(struct arbiter_entity *entity, uint64_t now_ns);
 void arbiter_watch(struct arbiter_entity *entity, uint64_t now_ns);
 /* Its lease is over. */
 void arbiter_close_books(struct arbiter_entity *entity, bool wants_more, uint64_t now_ns);
+void arbiter_settle_books(struct arbiter_entity *entity, uint64_t now_ns);
 void arbiter_keep_record(const struct arbiter_entity *entity, uint64_t now_ns);
 /* When a command of it will have had the lease for too long; 0 = never. */
 uint64_t arbiter_hang_at_ns(const struct arbiter_entity *entity, uint64_t now_ns);
