@@ -150,6 +150,17 @@ wait_ready() {
 	done
 }
 books() { admin vgpu list --json >"$run/vgpus.$1" && admin gpu list --json >"$run/gpus.$1" || fail "the service's books could not be read"; }
+# Until a client has ended: what it has in flight is less than a second of work, alone.
+wait_client() { # NUMBER
+	local n
+	for ((n = 0; n < 1200; n++)); do
+		kill -0 "${client_pids[$1]}" 2>/dev/null || break
+		sleep 0.05
+	done
+	[ "$n" -lt 1200 ] || fail "client '${client_names[$1]}' was not done a minute after the window's end"
+	wait "${client_pids[$1]}" || client_failed "${client_names[$1]}"
+	client_pids[$1]=0
+}
 # Lets this run's clients go, and reads the books a moment inside the window's ends. COMMAND, if any, is run at the window's
 # begin, which it finds in $begin.
 go() { # SECONDS [COMMAND...]
@@ -166,10 +177,14 @@ go() { # SECONDS [COMMAND...]
 	bench sleep-until $((end - 20000000))
 	books end
 	bench sleep-until "$end"
+	# What never ends is ended first: without preemption the others wait for it.
 	for i in "${!client_names[@]}"; do
-		[ "${client_names[i]}" != hog ] || continue
-		wait "${client_pids[i]}" || client_failed "${client_names[i]}"
+		[ "${client_names[i]}" = hog ] || continue
+		end_process "${client_pids[i]}" 5
 		client_pids[i]=0
+	done
+	for i in "${!client_names[@]}"; do
+		[ "${client_pids[i]}" = 0 ] || wait_client "$i"
 	done
 }
 # What is left of a run, the endless and the broken.
@@ -212,6 +227,17 @@ calibrate() {
 	done <<<"$lines"
 }
 
+# What others do on this machine while nothing of ours runs: percent of all processors over a second.
+machine_busy() { # NAME
+	local before after
+	before=$(head -n 1 /proc/stat)
+	sleep 1
+	after=$(head -n 1 /proc/stat)
+	row "machine.busy_$1" "$(awk '{ idle = $5 + $6; sum = 0; for (i = 2; i <= 9; i++) sum += $i }
+		NR == 1 { i0 = idle; s0 = sum } END { printf "%.1f", 100 - 100 * (idle - i0) / (sum - s0) }' <<<"$before
+$after")" "%"
+}
+
 # Clients 0..N-1 keep the vGPUs busy for a window. Sets `total`, kernels a second of all.
 backlog_run() { # N KERNEL SECONDS
 	local i
@@ -249,6 +275,11 @@ add_lost() {
 	contended_ns=$((contended_ns + $(gpu_field end contended_ns) - $(gpu_field begin contended_ns)))
 }
 
+# Of vGPU INDEX in the run's window, by the service's books, in ns.
+gpu_time_of() { # INDEX
+	jq -s --arg id "${ids[$1]}" '[.[].vgpus[] | select(.uuid == $id) | .gpu_time_ns] | .[1] - .[0]' "$run/vgpus.begin" "$run/vgpus.end"
+}
+
 one_share() { # WEIGHTS N KERNEL SECONDS
 	local name=shares.${1//,/:}.n$2.$3 files=() i q c used=()
 	[ "$1" != 1 ] || name=shares.1:1.n$2.$3
@@ -256,8 +287,7 @@ one_share() { # WEIGHTS N KERNEL SECONDS
 	backlog_run "$2" "$3" "$4"
 	for ((i = 0; i < $2; i++)); do
 		files+=("$run/c$i.out")
-		used+=($(($(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.end") -
-			$(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.begin"))))
+		used+=("$(gpu_time_of "$i")")
 	done
 	bench shares "$1" 1000 "${files[@]}" >"$run/shares" || fail "the shares could not be computed"
 	take() { awk -v key="$1" '$1 == key { print $2 }' "$run/shares"; }
@@ -520,7 +550,8 @@ part_endless() {
 	done
 	go "$s"
 	local rates=("$(calc "$(done_by c0) / $s")" "$(calc "$(done_by c1) / $s")")
-	end_clients
+	row endless.lease_share0 "$(calc "3 * $(gpu_time_of 0) / ($s * 1e9)")" ratio
+	row endless.lease_share1 "$(calc "3 * $(gpu_time_of 1) / ($s * 1e9)")" ratio
 	backlog_run 1 2ms 2
 	row endless.alone_again "$(calc "$total / $alone")" ratio
 	alone=$(calc "($alone + $total) / 2")
@@ -534,11 +565,13 @@ mkdir "$work/vendors"
 echo "$BUILD/lib/libvgpu-opencl.so" >"$work/vendors/vgpu.icd"
 service_start "${vgpud_options[@]}" || exit 1
 gpu=$(admin gpu list --json | jq -er '.gpus[0].id') || fail "the service has no GPU"
+machine_busy begin
 calibrate
 for part in shares victim throughput realtime holding endless; do
 	has_part "$part" || continue
 	"part_$part"
 done
+machine_busy end
 echo
 bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms 2)" ||
 	fail "the figures could not be written"
