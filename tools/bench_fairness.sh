@@ -85,7 +85,6 @@ rows=$work/rows
 row() { printf '%s\t%s\t%s\t%s\n' "$1" "${2:--}" "$3" "${4:--}" >>"$rows"; echo "    $1 = ${2:--} $3${4:+  (aim $4)}"; }
 note() { echo "== $*"; }
 calc() { awk "BEGIN { printf \"%.6f\", $* }"; }
-median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 has_part() { [[ ,$parts, == *,$1,* ]]; }
 admin_has() { admin --help | grep -q -- "vgpu-admin $1"; }
 
@@ -177,12 +176,6 @@ go() { # SECONDS [COMMAND...]
 	bench sleep-until $((end - 20000000))
 	books end
 	bench sleep-until "$end"
-	# What never ends is ended first: without preemption the others wait for it.
-	for i in "${!client_names[@]}"; do
-		[ "${client_names[i]}" = hog ] || continue
-		end_process "${client_pids[i]}" 5
-		client_pids[i]=0
-	done
 	for i in "${!client_names[@]}"; do
 		[ "${client_pids[i]}" = 0 ] || wait_client "$i"
 	done
@@ -275,9 +268,9 @@ add_lost() {
 	contended_ns=$((contended_ns + $(gpu_field end contended_ns) - $(gpu_field begin contended_ns)))
 }
 
-# Of vGPU INDEX in the run's window, by the service's books, in ns.
-gpu_time_of() { # INDEX
-	jq -s --arg id "${ids[$1]}" '[.[].vgpus[] | select(.uuid == $id) | .gpu_time_ns] | .[1] - .[0]' "$run/vgpus.begin" "$run/vgpus.end"
+# Of vGPU INDEX from the begin of the run's window, by the service's books, in ns.
+gpu_time_of() { # INDEX [END]
+	jq -s --arg id "${ids[$1]}" '[.[].vgpus[] | select(.uuid == $id) | .gpu_time_ns] | .[1] - .[0]' "$run/vgpus.begin" "$run/vgpus.${2:-end}"
 }
 
 one_share() { # WEIGHTS N KERNEL SECONDS
@@ -535,28 +528,32 @@ part_holding() {
 	done
 }
 
-# Two beside a kernel that never ends; what each is due is a third of what it does alone.
+end_hog() {
+	books middle
+	end_process "${client_pids[0]}" 5
+	client_pids[0]=0
+}
+# Phases: two beside a kernel that never ends, and the same two once its process has been ended: a third each, then a half.
 part_endless() {
-	local alone i s=$seconds
+	local i both phase_s=$seconds rounds=1
 	note "endless: a kernel that never ends beside two vGPUs"
 	make_vgpus 3 1
-	# shellcheck disable=SC2046
-	backlog_run 1 2ms 2 && alone=$total
 	new_run
 	start_client hog 2 0 --load endless
 	for i in 0 1; do
 		# shellcheck disable=SC2046
 		start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms)
 	done
-	go "$s"
-	local rates=("$(calc "$(done_by c0) / $s")" "$(calc "$(done_by c1) / $s")")
-	row endless.lease_share0 "$(calc "3 * $(gpu_time_of 0) / ($s * 1e9)")" ratio
-	row endless.lease_share1 "$(calc "3 * $(gpu_time_of 1) / ($s * 1e9)")" ratio
-	backlog_run 1 2ms 2
-	row endless.alone_again "$(calc "$total / $alone")" ratio
-	alone=$(calc "($alone + $total) / 2")
-	row endless.share0 "$(calc "${rates[0]} / ($alone / 3)")" ratio ">= 0.97"
-	row endless.share1 "$(calc "${rates[1]} / ($alone / 3)")" ratio ">= 0.97"
+	go $((2 * phase_s)) at_phase 1 2 end_hog
+	for i in 0 1; do
+		phases_of 2 400 "c$i"
+		row "endless.share$i" "$(calc "$(ratio 0 1) * 3 / 2")" ratio ">= 0.97"
+		row "endless.lease_share$i" "$(calc "3 * $(gpu_time_of "$i" middle) / ($phase_s * 1e9)")" ratio
+	done
+	phases_of 2 400 c0 c1
+	both=$(rate 1)
+	backlog_run 1 2ms "$phase_s"
+	row endless.both_after "$(calc "$both / $total")" ratio
 	delete_vgpus
 }
 
