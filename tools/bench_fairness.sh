@@ -84,7 +84,7 @@ rows=$work/rows
 : >"$rows"
 row() { printf '%s\t%s\t%s\t%s\n' "$1" "${2:--}" "$3" "${4:--}" >>"$rows"; echo "    $1 = ${2:--} $3${4:+  (aim $4)}"; }
 note() { echo "== $*"; }
-calc() { awk "BEGIN { printf \"%.6f\", $* }"; }
+calc() { awk "BEGIN { printf \"%.6f\", ($*) }"; }
 has_part() { [[ ,$parts, == *,$1,* ]]; }
 admin_has() { admin --help | grep -q -- "vgpu-admin $1"; }
 
@@ -253,7 +253,7 @@ slice_now_ms() { # COUNT
 		def field($key): first(.. | objects | .[$key]? | numbers) // 0;
 		if field("slice_ns") > 0 then field("slice_ns") / 1e6
 		elif field("target_latency_ns") > 0 and field("slice_max_ns") > 0 then
-			([[field("target_latency_ns") / $count, 1e6] | max, field("slice_max_ns")] | min) / 1e6
+			([([field("target_latency_ns") / $count, 1e6] | max), field("slice_max_ns")] | min) / 1e6
 		else $fallback end'
 }
 # A number of the GPU's books; empty where there is none.
@@ -570,6 +570,6 @@ for part in shares victim throughput realtime holding endless; do
 done
 machine_busy end
 echo
-bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms 2)" ||
+bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms_of_two=$(slice_now_ms 2)" ||
 	fail "the figures could not be written"
 echo "written to $out"
