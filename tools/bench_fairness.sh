@@ -84,8 +84,7 @@ rows=$work/rows
 : >"$rows"
 row() { printf '%s\t%s\t%s\t%s\n' "$1" "${2:--}" "$3" "${4:--}" >>"$rows"; echo "    $1 = ${2:--} $3${4:+  (aim $4)}"; }
 note() { echo "== $*"; }
-calc() { awk "BEGIN { printf \"%.6f\", $* }"; }
-median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+calc() { awk "BEGIN { printf \"%.6f\", ($*) }"; }
 has_part() { [[ ,$parts, == *,$1,* ]]; }
 admin_has() { admin --help | grep -q -- "vgpu-admin $1"; }
 
@@ -150,6 +149,17 @@ wait_ready() {
 	done
 }
 books() { admin vgpu list --json >"$run/vgpus.$1" && admin gpu list --json >"$run/gpus.$1" || fail "the service's books could not be read"; }
+# Until a client has ended: what it has in flight is less than a second of work, alone.
+wait_client() { # NUMBER
+	local n
+	for ((n = 0; n < 1200; n++)); do
+		kill -0 "${client_pids[$1]}" 2>/dev/null || break
+		sleep 0.05
+	done
+	[ "$n" -lt 1200 ] || fail "client '${client_names[$1]}' was not done a minute after the window's end"
+	wait "${client_pids[$1]}" || client_failed "${client_names[$1]}"
+	client_pids[$1]=0
+}
 # Lets this run's clients go, and reads the books a moment inside the window's ends. COMMAND, if any, is run at the window's
 # begin, which it finds in $begin.
 go() { # SECONDS [COMMAND...]
@@ -167,9 +177,7 @@ go() { # SECONDS [COMMAND...]
 	books end
 	bench sleep-until "$end"
 	for i in "${!client_names[@]}"; do
-		[ "${client_names[i]}" != hog ] || continue
-		wait "${client_pids[i]}" || client_failed "${client_names[i]}"
-		client_pids[i]=0
+		[ "${client_pids[i]}" = 0 ] || wait_client "$i"
 	done
 }
 # What is left of a run, the endless and the broken.
@@ -212,6 +220,17 @@ calibrate() {
 	done <<<"$lines"
 }
 
+# What others do on this machine while nothing of ours runs: percent of all processors over a second.
+machine_busy() { # NAME
+	local before after
+	before=$(head -n 1 /proc/stat)
+	sleep 1
+	after=$(head -n 1 /proc/stat)
+	row "machine.busy_$1" "$(awk '{ idle = $5 + $6; sum = 0; for (i = 2; i <= 9; i++) sum += $i }
+		NR == 1 { i0 = idle; s0 = sum } END { printf "%.1f", 100 - 100 * (idle - i0) / (sum - s0) }' <<<"$before
+$after")" "%"
+}
+
 # Clients 0..N-1 keep the vGPUs busy for a window. Sets `total`, kernels a second of all.
 backlog_run() { # N KERNEL SECONDS
 	local i
@@ -234,7 +253,7 @@ slice_now_ms() { # COUNT
 		def field($key): first(.. | objects | .[$key]? | numbers) // 0;
 		if field("slice_ns") > 0 then field("slice_ns") / 1e6
 		elif field("target_latency_ns") > 0 and field("slice_max_ns") > 0 then
-			([[field("target_latency_ns") / $count, 1e6] | max, field("slice_max_ns")] | min) / 1e6
+			([([field("target_latency_ns") / $count, 1e6] | max), field("slice_max_ns")] | min) / 1e6
 		else $fallback end'
 }
 # A number of the GPU's books; empty where there is none.
@@ -249,6 +268,11 @@ add_lost() {
 	contended_ns=$((contended_ns + $(gpu_field end contended_ns) - $(gpu_field begin contended_ns)))
 }
 
+# Of vGPU INDEX from the begin of the run's window, by the service's books, in ns.
+gpu_time_of() { # INDEX [END]
+	jq -s --arg id "${ids[$1]}" '[.[].vgpus[] | select(.uuid == $id) | .gpu_time_ns] | .[1] - .[0]' "$run/vgpus.begin" "$run/vgpus.${2:-end}"
+}
+
 one_share() { # WEIGHTS N KERNEL SECONDS
 	local name=shares.${1//,/:}.n$2.$3 files=() i q c used=()
 	[ "$1" != 1 ] || name=shares.1:1.n$2.$3
@@ -256,8 +280,7 @@ one_share() { # WEIGHTS N KERNEL SECONDS
 	backlog_run "$2" "$3" "$4"
 	for ((i = 0; i < $2; i++)); do
 		files+=("$run/c$i.out")
-		used+=($(($(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.end") -
-			$(jq --arg id "${ids[i]}" '.vgpus[] | select(.uuid == $id) | .gpu_time_ns' "$run/vgpus.begin"))))
+		used+=("$(gpu_time_of "$i")")
 	done
 	bench shares "$1" 1000 "${files[@]}" >"$run/shares" || fail "the shares could not be computed"
 	take() { awk -v key="$1" '$1 == key { print $2 }' "$run/shares"; }
@@ -505,27 +528,32 @@ part_holding() {
 	done
 }
 
-# Two beside a kernel that never ends; what each is due is a third of what it does alone.
+end_hog() {
+	books middle
+	end_process "${client_pids[0]}" 5
+	client_pids[0]=0
+}
+# Phases: two beside a kernel that never ends, and the same two once its process has been ended: a third each, then a half.
 part_endless() {
-	local alone i s=$seconds
+	local i both phase_s=$seconds rounds=1
 	note "endless: a kernel that never ends beside two vGPUs"
 	make_vgpus 3 1
-	# shellcheck disable=SC2046
-	backlog_run 1 2ms 2 && alone=$total
 	new_run
 	start_client hog 2 0 --load endless
 	for i in 0 1; do
 		# shellcheck disable=SC2046
 		start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms)
 	done
-	go "$s"
-	local rates=("$(calc "$(done_by c0) / $s")" "$(calc "$(done_by c1) / $s")")
-	end_clients
-	backlog_run 1 2ms 2
-	row endless.alone_again "$(calc "$total / $alone")" ratio
-	alone=$(calc "($alone + $total) / 2")
-	row endless.share0 "$(calc "${rates[0]} / ($alone / 3)")" ratio ">= 0.97"
-	row endless.share1 "$(calc "${rates[1]} / ($alone / 3)")" ratio ">= 0.97"
+	go $((2 * phase_s)) at_phase 1 2 end_hog
+	for i in 0 1; do
+		phases_of 2 400 "c$i"
+		row "endless.share$i" "$(calc "$(ratio 0 1) * 3 / 2")" ratio ">= 0.97"
+		row "endless.lease_share$i" "$(calc "3 * $(gpu_time_of "$i" middle) / ($phase_s * 1e9)")" ratio
+	done
+	phases_of 2 400 c0 c1
+	both=$(rate 1)
+	backlog_run 1 2ms "$phase_s"
+	row endless.both_after "$(calc "$both / $total")" ratio
 	delete_vgpus
 }
 
@@ -534,12 +562,14 @@ mkdir "$work/vendors"
 echo "$BUILD/lib/libvgpu-opencl.so" >"$work/vendors/vgpu.icd"
 service_start "${vgpud_options[@]}" || exit 1
 gpu=$(admin gpu list --json | jq -er '.gpus[0].id') || fail "the service has no GPU"
+machine_busy begin
 calibrate
 for part in shares victim throughput realtime holding endless; do
 	has_part "$part" || continue
 	"part_$part"
 done
+machine_busy end
 echo
-bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms=$(slice_now_ms 2)" ||
+bench report "$rows" "$out" "seconds=$seconds" "vgpus=$vgpus" "kernels=$kernels" "parts=$parts" "slice_ms_of_two=$(slice_now_ms 2)" ||
 	fail "the figures could not be written"
 echo "written to $out"
