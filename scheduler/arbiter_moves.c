@@ -73,6 +73,7 @@ void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t
 	entity->lease_since_ns = now_ns;
 	entity->watched_ns = now_ns;
 	atomic_store(&grant->granted_at_ns, now_ns);
+	atomic_store(&grant->resumed_ns, now_ns);
 	atomic_store(&grant->grants, atomic_load(&grant->grants) + 1);
 	atomic_store(&grant->deadline_ns, deadline_ns);
 	/* One that was stopped at the end of its lease goes on under the epoch its engines know. */

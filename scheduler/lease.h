@@ -58,14 +58,16 @@ struct lease_grant {
 	_Atomic uint64_t word;
 	_Atomic uint64_t deadline_ns;	/* CLOCK_MONOTONIC; 0 = none */
 	_Atomic uint64_t chunk_ns;	/* a chunk's target length; 0 = do not chunk */
-	/* The arbiter's own books, kept here so that they outlive it. Engines do not read them. */
+	/* The arbiter's own books, kept here so that they outlive it. Engines do not read them, but for resumed_ns. */
 	_Atomic uint64_t granted_at_ns;	/* of the current grant, 0 = none */
 	_Atomic uint64_t used_ns;	/* charged so far: contended leases by wall time */
 	_Atomic uint64_t grants;
 	_Atomic uint64_t overruns;
 	_Atomic uint64_t busy_base_ns;	/* sum of the engines' busy_ns when used_ns was last brought up to date */
 	_Atomic uint64_t frozen;	/* enum lease_frozen: not 0 = stopped: it holds no lease, whatever the word says, and wants one */
-	uint64_t reserved[6];
+	_Atomic uint64_t resumed_ns;	/* when the vGPU last began to hold a lease, frozen before or not. For engines: what lies before was not their
+					 * work's time */
+	uint64_t reserved[5];
 };
 static_assert(sizeof(struct lease_grant) == 128, "kept across builds");
 #define LEASE_GRANT_BYTES 4096u

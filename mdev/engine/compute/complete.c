@@ -30,7 +30,7 @@ struct complete_barrier {
 };
 
 int complete_init(struct complete *complete, const struct device *device, struct blobs *blobs, void *ring_blob,
-		  int completion_fd, struct lease_status *status, const char *strategy_name, complete_idle_fn *idle,
+		  int completion_fd, const struct lease_grant *grant, struct lease_status *status, const char *strategy_name, complete_idle_fn *idle,
 		  void *idle_data)
 {
 	const struct complete_strategy *strategy = complete_strategy_choose(device, strategy_name);
@@ -48,6 +48,7 @@ int complete_init(struct complete *complete, const struct device *device, struct
 		.shim_page = (struct wire_shim_page *)(void *)(base + WIRE_OFFSET_SHIM_PAGE),
 		.engine_page = (struct wire_engine_page *)(void *)(base + WIRE_OFFSET_ENGINE_PAGE),
 		.wire_slots = (struct wire_slot *)(void *)(base + WIRE_OFFSET_SLOTS),
+		.grant = grant,
 		.status = status,
 		.completion_fd = completion_fd,
 		.idle = idle,
@@ -244,6 +245,11 @@ static uint32_t publish_until_locked(struct complete_queue *queue, uint64_t sequ
 	return count;
 }
 
+static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns > b_ns ? a_ns : b_ns;
+}
+
 void complete_publish(struct complete_queue *queue, uint64_t sequence)
 {
 	struct complete *complete = queue->complete;
@@ -254,8 +260,11 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 	count = publish_until_locked(queue, sequence);
 	if (count) {
 		uint64_t now_ns = clock_now_ns();
-		uint64_t since_ns = complete->published_ns > complete->busy_since_ns ? complete->published_ns :
-											complete->busy_since_ns;
+		/* While this process was frozen nothing cost anything. */
+		uint64_t resumed_ns = atomic_load_explicit(&complete->grant->resumed_ns, memory_order_relaxed);
+		uint64_t since_ns = later_ns(later_ns(complete->published_ns, complete->busy_since_ns), resumed_ns);
+		if (since_ns > now_ns)
+			since_ns = now_ns;
 		uint64_t sample_ns = (now_ns - since_ns) / count;
 		uint64_t cost_ns = atomic_load_explicit(&complete->cost_ns, memory_order_relaxed);
 
@@ -267,7 +276,8 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 		atomic_store_explicit(&complete->status->heartbeat_ns, now_ns, memory_order_relaxed);
 		idle = atomic_fetch_sub(&complete->outstanding, count) == count;
 		if (idle) {
-			atomic_fetch_add_explicit(&complete->status->busy_ns, now_ns - complete->busy_since_ns,
+			uint64_t busy_since_ns = later_ns(complete->busy_since_ns, resumed_ns);
+			atomic_fetch_add_explicit(&complete->status->busy_ns, now_ns > busy_since_ns ? now_ns - busy_since_ns : 0,
 						  memory_order_relaxed);
 			complete->busy_since_ns = 0;
 		}

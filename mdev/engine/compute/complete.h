@@ -91,6 +91,7 @@ struct complete {
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	struct wire_slot *wire_slots;
+	const struct lease_grant *grant;
 	struct lease_status *status;
 	int completion_fd;
 	complete_idle_fn *idle;
@@ -110,7 +111,7 @@ struct complete {
 
 /* Borrows everything. strategy_name NULL: choose by trying the device. 0 or -errno. */
 int complete_init(struct complete *complete, const struct device *device, struct blobs *blobs, void *ring_blob,
-		  int completion_fd, struct lease_status *status, const char *strategy_name, complete_idle_fn *idle,
+		  int completion_fd, const struct lease_grant *grant, struct lease_status *status, const char *strategy_name, complete_idle_fn *idle,
 		  void *idle_data);
 /* Nothing may be outstanding. */
 void complete_finish(struct complete *complete);

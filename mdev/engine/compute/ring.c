@@ -418,7 +418,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 	r = objects_init(&ring->objects);
 	if (!r)
 		r = complete_init(&ring->complete, settings->device, settings->blobs, base, settings->completion_fd,
-				  settings->status, settings->strategy, ring_idle, ring);
+				  settings->grant, settings->status, settings->strategy, ring_idle, ring);
 	if (r) {
 		snprintf(why, 256, "completions by '%s' cannot be set up: %s", settings->strategy ? settings->strategy : "trial",
 			 strerror(-r));
