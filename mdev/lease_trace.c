@@ -201,14 +201,12 @@ static json_t *kernel_json(uint64_t kernel_id)
 
 static json_t *event_json(const struct trace_event *event)
 {
-	uint64_t kernel_id = event->kind == TRACE_WANT ? event->value : event->kernel_id;
-
 	if (event->kind == TRACE_ENGINE)
 		return json_pack("{so ss sI so so si si}", "at_ns", number_json(event->at_ns), "kind", kinds[event->kind], "vgpu",
 				 (json_int_t)event->entity, "value_ns", number_json(event->value), "kernels", number_json(event->kernel_id),
 				 "slot", (int)(event->engine / KEEPER_CONTEXT_MAX), "context", (int)(event->engine % KEEPER_CONTEXT_MAX));
 	return json_pack("{so ss sI so so}", "at_ns", number_json(event->at_ns), "kind", kinds[event->kind], "vgpu", (json_int_t)event->entity,
-			 "value_ns", event->kind == TRACE_WANT ? json_null() : number_json(event->value), "kernel", kernel_json(kernel_id));
+			 "value_ns", event->kind == TRACE_WANT ? json_null() : number_json(event->value), "kernel", kernel_json(event->kernel_id));
 }
 
 static const char *class_word(uint32_t class)

@@ -26,12 +26,12 @@
 #include "mdev/log/log.h"
 
 /*
- * A switch loses 30 us (make bench-fairness: lost), and may lose 0.5 % of the time. Shares are to be within 1 % over 10 s with 16 vGPUs: a round of
- * all is less than 100 ms.
+ * A switch loses 18 to 30 us (make bench-fairness: lost), and may lose 0.5 % of the time. Shares are to be within 1 % over 10 s with 16 vGPUs, so a
+ * round of all is well below 100 ms.
  */
 #define CPU_SWITCH_COST_NS 30000ull
-#define CPU_SWITCH_PPM 5000u
-#define CPU_ROUND_NS 96000000ull
+#define CPU_SWITCH_PPM 6000u
+#define CPU_ROUND_NS 80000000ull
 #define CPU_SLICE_MAX_NS 12000000ull
 #define OVERRUN_LOG_NS 5000000000ull	/* one line per vGPU and kind in this time */
 
@@ -711,7 +711,7 @@ void leases_identify(struct leases *leases, struct leases_vgpu *vgpu, const char
 static void trace_settings_locked(const struct leases *leases, struct lease_trace_page *page, const struct queue *queue)
 {
 	page->queue = *arbiter_queue_settings(queue->arbiter);
-	page->freezes = arbiter_operations.freeze != NULL;
+	page->freezes = arbiter_freezes(queue->arbiter);
 	for (const struct leases_vgpu *vgpu = leases->vgpus; vgpu; vgpu = vgpu->next)
 		for (size_t i = 0; vgpu->queue == queue && i < page->member_count; i++)
 			if (page->members[i].number == vgpu->trace_number)

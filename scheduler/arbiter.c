@@ -58,6 +58,11 @@ void arbiter_set_parent(struct arbiter *arbiter, bool freezes, uint32_t processo
 	arbiter->settings.processors = processors;
 }
 
+bool arbiter_freezes(const struct arbiter *arbiter)
+{
+	return arbiter->settings.freezes;
+}
+
 /* ---- the run ------------------------------------------------------------------------------------- */
 
 static bool wants(const struct arbiter_entity *entity)

@@ -143,6 +143,8 @@ void arbiter_set_hang_timeout(struct arbiter_entity *entity, uint64_t timeout_ns
 /* What the parent is; holds from the next lease on. */
 void arbiter_set_parent(struct arbiter *arbiter, bool freezes, uint32_t processors);
 
+bool arbiter_freezes(const struct arbiter *arbiter);
+
 void arbiter_totals(const struct arbiter *arbiter, struct arbiter_totals *ret_totals);
 void arbiter_usage(const struct arbiter_entity *entity, uint64_t now_ns, struct arbiter_usage *ret_usage);
 /* What is obeyed now. Valid until the next call of arbiter_edit or arbiter_configure. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum trace_kind {
-	TRACE_WANT = 1,		/* value: the kernel it would start first */
+	TRACE_WANT = 1,		/* kernel_id: what it would start first */
 	TRACE_GRANT = 2,	/* value: the deadline, 0 = open */
 	TRACE_RELEASE = 3,	/* value: since the grant */
 	TRACE_OVERRUN = 4,	/* value: since the deadline */

@@ -143,11 +143,18 @@ fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
 
+# The simulator's scenario files.
+FUZZERS += fuzz_scenario
+fuzz_scenario_SRCS := tests/fuzz/fuzz_scenario.c $(SIM_FILE_SRCS)
+fuzz_scenario_PKGS := jansson
+fuzz_scenario_LIBS := -lm
+
 # Every fuzz target's seeds in the unit tests, without a fuzzer: replay_TARGET.
 define replay_test
 TESTS += replay_$(1)
 replay_$(1)_SRCS := tests/fuzz/replay.c $(fuzz_$(1)_SRCS)
 replay_$(1)_PKGS := $(fuzz_$(1)_PKGS)
+replay_$(1)_LIBS := $(fuzz_$(1)_LIBS)
 endef
 $(foreach f,$(FUZZERS:fuzz_%=%),$(if $(fuzz_$(f)_FLAGS),,$(eval $(call replay_test,$(f)))))
 # The one that is compiled with flags of its own.
@@ -179,7 +186,3 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
-FUZZERS += fuzz_scenario
-fuzz_scenario_SRCS := tests/fuzz/fuzz_scenario.c $(SIM_FILE_SRCS)
-fuzz_scenario_PKGS := jansson
-fuzz_scenario_LIBS := -lm

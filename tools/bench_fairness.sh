@@ -480,7 +480,7 @@ part_realtime() {
 	one_realtime frames.normal ""
 	if admin_has "vgpu set"; then
 		note "realtime: the same with 2 ms of every 16 ms of its own"
-		admin vgpu set "${ids[0]}" --class realtime --budget 2ms --period 16ms >/dev/null || fail "the class could not be set"
+		admin vgpu set "${ids[0]}" --class realtime --budget 4ms --period 16ms >/dev/null || fail "the class could not be set"
 		one_realtime frames.realtime "<= 0.5"
 	else
 		cannot "realtime: this vgpu-admin has no 'vgpu set'" frames.realtime.missed_more % "<= 0.5"

@@ -17,7 +17,11 @@ refused() { # WORDS COMMAND...: fails, and says so
 	fi
 	grep -q -- "$words" "$WORK/err" || { cat "$WORK/err"; return 1; }
 }
-check "a GPU that had no vGPU has no trace" refused "has had no vGPU" admin trace "$gpu"
+empty() {
+	admin trace "$gpu" >"$WORK/empty.json" || return 1
+	jq -n -e 'input | .traceEvents | all(.ph != "X")' "$WORK/empty.json"
+}
+check "a GPU that had no vGPU has an empty trace" empty
 check "a GPU that is not there is named" refused "there is no GPU 'gpu99'" admin trace gpu99
 
 one=$(vgpu_create desk-one)

@@ -87,7 +87,7 @@ static void each_kind_says_what_its_value_is(void **state)
 
 	(void)state;
 	lease_trace_identify(trace, vgpu, "4ab1ba4d-9a70-4e1d-bd2b-79748ef0f098");
-	lease_trace_note(trace, vgpu, TRACE_WANT, 0xfedcba9876543210u, 0, 10);
+	lease_trace_note(trace, vgpu, TRACE_WANT, 0, 0xfedcba9876543210u, 10);
 	lease_trace_note(trace, vgpu, TRACE_GRANT, 50, 0, 20);
 	assert_true(lease_trace_holds(trace, vgpu));
 	status.busy_ns = 9;
