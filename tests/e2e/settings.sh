@@ -87,6 +87,9 @@ unchanged() { # COMMAND...
 }
 
 start || exit 1
+# What follows from the GPU and this machine; with one lease the sums below are the same on any.
+read -r leases latency longest < <(admin gpu show gpu0 --json | jq -r '[.leases, .target_latency_ns, .slice_max_ns] | join(" ")')
+admin gpu set gpu0 --leases 1 || exit 1
 default_vgpu="1024 normal 1000000 0 10000000 0 0 0 0"
 
 creates() {
@@ -210,7 +213,7 @@ not_running() {
 check "a vGPU that does not run is set too, its promises count, and it starts with them" not_running
 
 gpu_settings() {
-	gpu_is "best-effort 1 8 33 0 16000000 4000000" && admin gpu set gpu0 --policy fixed-share --slots 2 && gpu_is "fixed-share 1 2 33 0 16000000 4000000" || return 1
+	gpu_is "best-effort 1 8 33 0 $latency $longest" && admin gpu set gpu0 --policy fixed-share --slots 2 && gpu_is "fixed-share 1 2 33 0 $latency $longest" || return 1
 	refused 6 "all 2 slots of gpu0 are taken; remove a vGPU or set more slots" admin vgpu create --profile c512m --name third &&
 		[ "$(admin profile show c512m --json | jq .available)" = 0 ] &&
 		refused 6 "1 slots do not hold the 2 vGPUs of gpu0; set 2 to 1024, or remove vGPUs" admin gpu set gpu0 --slots 1 &&
@@ -219,7 +222,7 @@ gpu_settings() {
 	admin gpu set gpu0 --slots 1 && refused 6 "1 slots do not hold" admin gpu set gpu0 --policy fixed-share && admin gpu set gpu0 --slots 4 --policy equal-share --slice 3ms || return 1
 	kill_service
 	start && eventually 5 eval 'gpu_is "equal-share 1 4 60 3000000 8000000 500000"' || return 1
-	admin gpu list | grep -q equal-share && [ "$(jq -cS 'keys' "$WORK/state/gpus/gpu0.json")" = '["averaging","key","policy","schema","slice_max_ns","slice_ns","slots","target_latency_ns"]' ] || return 1
+	admin gpu list | grep -q equal-share && [ "$(jq -cS 'keys' "$WORK/state/gpus/gpu0.json")" = '["averaging","key","leases","policy","schema","slice_max_ns","slice_ns","slots","target_latency_ns"]' ] || return 1
 	admin gpu set gpu0 --policy best-effort --slice 0 --json | jq -e '.policy == "best-effort" and .slice_ns == 0' >/dev/null &&
 		admin events --json | jq -e '[.events[].kind] | index("gpu.set")' >/dev/null
 }
@@ -264,7 +267,7 @@ old_state() {
 	jq -c '{schema, key}' "$WORK/state/gpus/gpu0.json" >"$WORK/old-gpu" && cp "$WORK/old-gpu" "$WORK/state/gpus/gpu0.json"
 	start && eventually 5 is_running one && eventually 5 is_running plain || return 1
 	[ -z "$(find "$WORK/state" -name '*corrupt*')" ] && shown_is one "5 normal 1000000 0 10000000 0 0 0 0" && told_is one "5 0 1000000 0 10000000 0 0 0" &&
-		shown_is plain "3 normal 1000000 0 10000000 0 0 0 0" && gpu_is "best-effort 1 8 33 0 16000000 4000000" &&
+		shown_is plain "3 normal 1000000 0 10000000 0 0 0 0" && gpu_is "best-effort $leases 8 33 0 $latency $longest" &&
 		[ "$(admin profile show half --json | jq -r '[.weight, .cap_ppm] | join(" ")')" = "2048 1000000" ] || return 1
 	# What is set back to the defaults is written as it was before there were any.
 	cp "$WORK"/state/vgpus/"$(vgpu_field one .uuid)".json "$WORK/before" && admin vgpu set one --cap 50 && ! jq -es '.[0] == .[1]' "$WORK/before" "$WORK"/state/vgpus/"$(vgpu_field one .uuid)".json >/dev/null &&
@@ -274,7 +277,8 @@ check "state of the build before is read with the defaults, and what has none is
 
 slice_of_the_service() {
 	admin service stop && wait "$VGPUD_PID"
-	start --slice-us 2500 && eventually 5 is_running one && gpu_is "best-effort 1 8 33 2500000 16000000 4000000" && admin gpu set gpu0 --slice 5ms && gpu_is "best-effort 1 8 33 5000000 16000000 4000000"
+	start --slice-us 2500 && eventually 5 is_running one && gpu_is "best-effort $leases 8 33 2500000 $latency $longest" && admin gpu set gpu0 --slice 5ms &&
+		gpu_is "best-effort $leases 8 33 5000000 $latency $longest"
 }
 check "the slice of vgpud's command line holds where none was set" slice_of_the_service
 

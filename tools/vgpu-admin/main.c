@@ -52,7 +52,7 @@ static const struct {
 	{"policy", "W", "best-effort, equal-share, fixed-share or adaptive"},
 	{"slots", "N", "of fixed-share: what a vGPU gets is 1/N"},
 	{"averaging", "N", "of adaptive: leases over which an overrun is charged"},
-	{"target-latency", "T", "a slice is this divided by the vGPUs that want service (16ms),"},
+	{"target-latency", "T", "a slice is this divided by the vGPUs that want service,"},
 	{"slice-max", "T", "and no longer than this"},
 	{"leases", "N", "vGPUs that run at a time"},
 };
