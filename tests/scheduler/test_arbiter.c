@@ -590,12 +590,40 @@ static void who_is_stopped_for_working_without_a_lease_gets_that_of_one_that_idl
 	end(&world);
 }
 
+static void an_overrun_is_not_stopped_where_the_parent_is_no_processor(void **state)
+{
+	static const struct arbiter_ops device_ops = {.wake = on_wake, .overrun = on_overrun, .freeze = on_freeze};
+	struct world world;
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.now_ns = 1000 * MS;
+	world.arbiter = arbiter_create(&settings, &device_ops, &world);
+	for (unsigned i = 0; i < 2; i++) {
+		world.grant[i].magic = LEASE_MAGIC;
+		world.grant[i].version = LEASE_VERSION;
+		add(&world, i);
+		want(&world, i);
+	}
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_true(enter(&world, 0));
+	world.now_ns += 4 * MS;
+	arbiter_run(world.arbiter, world.now_ns);
+	world.now_ns += 11 * MS;
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(world.overruns, 1);
+	assert_int_equal(world.grant[0].frozen, LEASE_THAWED);
+	assert_false(flags(&world, 1) & LEASE_GRANTED);
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lone_vgpu_holds_an_open_lease),
 		cmocka_unit_test(turns_follow_weights),
 		cmocka_unit_test(a_debt_outlives_the_arbiter),
+		cmocka_unit_test(an_overrun_is_not_stopped_where_the_parent_is_no_processor),
 		cmocka_unit_test(who_is_stopped_for_working_without_a_lease_gets_that_of_one_that_idles_unasked),
 		cmocka_unit_test(an_open_lease_is_charged_what_engines_say_and_never_more_than_wall_time),
 		cmocka_unit_test(a_second_arrival_sets_a_deadline_and_takes_over_when_the_holder_releases),
