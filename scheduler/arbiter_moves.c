@@ -126,7 +126,9 @@ static uint64_t await_release(struct arbiter_entity *entity, uint64_t now_ns)
 		say_overrun(entity, now_ns);
 	/* A word that was taken back is of no use to it: what goes on there goes on without a lease. */
 	bool is_granted = arbiter_is_granted(entity);
-	if (!entity->cannot_freeze && !arbiter_freeze(entity, is_granted ? LEASE_FROZEN_AT_END : LEASE_FROZEN_WITHOUT, now_ns)) {
+	/* Elsewhere than on the processor a process that stands still does not stop what the device computes for it. */
+	bool stops = arbiter->settings.freezes || arbiter->settings.processors;
+	if (stops && !entity->cannot_freeze && !arbiter_freeze(entity, is_granted ? LEASE_FROZEN_AT_END : LEASE_FROZEN_WITHOUT, now_ns)) {
 		entity->squats |= !is_granted;
 		arbiter_close_books(entity, true, arbiter_clock_ns(arbiter, now_ns));
 		return 0;

@@ -73,7 +73,8 @@ uint64_t arbiter_squat_look(struct arbiter_entity *entity, bool others, uint64_t
 		arbiter_note(entity, TRACE_SQUAT, entity->unleased_bucket_ns, 0, now_ns);
 		entity->unleased_bucket_ns = 0;
 		run_queue_wake(arbiter->queue, entity->policy, 0, now_ns);
-		return 0;
+		/* It waits from now on, perhaps for the open lease of one that idles and has nothing to say. */
+		return now_ns + 1;
 	}
 	return now_ns + entity->cpu_every_ns;
 }

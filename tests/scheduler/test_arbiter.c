@@ -536,12 +536,95 @@ static void a_debt_outlives_the_arbiter(void **state)
 	end(&world);
 }
 
+/* A processor parent whose member 1 uses half of one, without a lease; what is frozen is the page's to say. */
+static int on_freeze(void *owner, enum freeze_depth depth, void *data)
+{
+	(void)owner;
+	(void)depth;
+	(void)data;
+	return 0;
+}
+
+static uint64_t on_cpu(void *owner, void *data)
+{
+	const struct world *world = data;
+
+	return owner == &world->grant[1] ? world->now_ns / 2 : 0;
+}
+
+static void who_is_stopped_for_working_without_a_lease_gets_that_of_one_that_idles_unasked(void **state)
+{
+	static const struct arbiter_ops cpu_ops = {.wake = on_wake, .freeze = on_freeze, .cpu_ns = on_cpu};
+	struct arbiter_settings cpu = settings;
+	struct world world;
+	uint64_t next_ns;
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.now_ns = 1000 * MS;
+	cpu.freezes = true;
+	cpu.processors = 2;
+	world.arbiter = arbiter_create(&cpu, &cpu_ops, &world);
+	for (unsigned i = 0; i < 2; i++) {
+		world.grant[i].magic = LEASE_MAGIC;
+		world.grant[i].version = LEASE_VERSION;
+		add(&world, i);
+	}
+	/* An open lease whose only engine ends: nobody is left to say anything. */
+	want(&world, 0);
+	next_ns = arbiter_run(world.arbiter, world.now_ns);
+	arbiter_engine_remove(world.entity[0], world.engine[0], world.now_ns);
+	while (!world.grant[1].frozen) {
+		assert_int_not_equal(next_ns, 0);
+		world.now_ns = next_ns;
+		next_ns = arbiter_run(world.arbiter, world.now_ns);
+	}
+	/* Whoever calls when he was told to, and on no event, sees it go on. */
+	for (unsigned turn = 0; turn < 100 && world.grant[1].frozen; turn++) {
+		assert_int_not_equal(next_ns, 0);
+		world.now_ns = next_ns;
+		next_ns = arbiter_run(world.arbiter, world.now_ns);
+	}
+	assert_int_equal(world.grant[1].frozen, LEASE_THAWED);
+	assert_true(flags(&world, 1) & LEASE_GRANTED);
+	end(&world);
+}
+
+static void an_overrun_is_not_stopped_where_the_parent_is_no_processor(void **state)
+{
+	static const struct arbiter_ops device_ops = {.wake = on_wake, .overrun = on_overrun, .freeze = on_freeze};
+	struct world world;
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.now_ns = 1000 * MS;
+	world.arbiter = arbiter_create(&settings, &device_ops, &world);
+	for (unsigned i = 0; i < 2; i++) {
+		world.grant[i].magic = LEASE_MAGIC;
+		world.grant[i].version = LEASE_VERSION;
+		add(&world, i);
+		want(&world, i);
+	}
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_true(enter(&world, 0));
+	world.now_ns += 4 * MS;
+	arbiter_run(world.arbiter, world.now_ns);
+	world.now_ns += 11 * MS;
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(world.overruns, 1);
+	assert_int_equal(world.grant[0].frozen, LEASE_THAWED);
+	assert_false(flags(&world, 1) & LEASE_GRANTED);
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lone_vgpu_holds_an_open_lease),
 		cmocka_unit_test(turns_follow_weights),
 		cmocka_unit_test(a_debt_outlives_the_arbiter),
+		cmocka_unit_test(an_overrun_is_not_stopped_where_the_parent_is_no_processor),
+		cmocka_unit_test(who_is_stopped_for_working_without_a_lease_gets_that_of_one_that_idles_unasked),
 		cmocka_unit_test(an_open_lease_is_charged_what_engines_say_and_never_more_than_wall_time),
 		cmocka_unit_test(a_second_arrival_sets_a_deadline_and_takes_over_when_the_holder_releases),
 		cmocka_unit_test(an_idle_holder_loses_the_lease_at_once),
