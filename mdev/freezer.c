@@ -24,6 +24,7 @@ struct freezer {
 	int engines_procs_fd;
 	int cpu_fd;
 	enum freeze_depth depth;
+	bool is_depth_known;		/* not after a freezer before this one, nor after an error */
 	pid_t *pids;			/* of the engines */
 	size_t pid_count, pid_capacity;
 };
@@ -124,9 +125,9 @@ static int set_by_group(struct freezer *freezer, enum freeze_depth depth)
 	int error = 0;
 
 	/* The kernel has told every thread by the end of the write; none comes back from there to its own code. */
-	if ((depth >= FREEZE_ENGINES) != (freezer->depth >= FREEZE_ENGINES))
+	if (!freezer->is_depth_known || (depth >= FREEZE_ENGINES) != (freezer->depth >= FREEZE_ENGINES))
 		error = write_freeze(freezer->engines_freeze_fd, depth >= FREEZE_ENGINES);
-	if (!error && (depth == FREEZE_ALL) != (freezer->depth == FREEZE_ALL))
+	if (!error && (!freezer->is_depth_known || (depth == FREEZE_ALL) != (freezer->depth == FREEZE_ALL)))
 		error = write_freeze(freezer->serving_freeze_fd, depth == FREEZE_ALL);
 	return error;
 }
@@ -175,6 +176,7 @@ int freezer_set(struct freezer *freezer, enum freeze_depth depth)
 {
 	int error = freezer_is_quick(freezer) ? set_by_group(freezer, depth) : set_by_signals(freezer, depth);
 
+	freezer->is_depth_known = !error;
 	if (!error)
 		freezer->depth = depth;
 	return error;
