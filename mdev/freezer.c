@@ -25,6 +25,7 @@ struct freezer {
 	int cpu_fd;
 	enum freeze_depth depth;
 	bool is_depth_known;		/* not after a freezer before this one, nor after an error */
+	bool has_unknown;		/* an engine without a pid was added: it cannot be stopped by signals */
 	pid_t *pids;			/* of the engines */
 	size_t pid_count, pid_capacity;
 };
@@ -84,6 +85,7 @@ void freezer_engine_add(struct freezer *freezer, pid_t pid)
 {
 	char text[16];
 
+	freezer->has_unknown |= pid <= 0;
 	if (pid <= 0)
 		return;
 	if (freezer->pid_count == freezer->pid_capacity && freezer->pid_capacity < ENGINES_MAX) {
@@ -156,6 +158,8 @@ static int set_by_signals(struct freezer *freezer, enum freeze_depth depth)
 {
 	const struct timespec turn = {.tv_nsec = STOP_TURN_NS};
 
+	if (freezer->has_unknown && depth != FREEZE_NOTHING)
+		return -ENOTSUP;
 	for (size_t i = 0; i < freezer->pid_count; i++)
 		if (kill(freezer->pids[i], depth == FREEZE_NOTHING ? SIGCONT : SIGSTOP) && errno != ESRCH)
 			return -errno;

@@ -211,6 +211,18 @@ static void a_process_that_ended_is_no_error(void **state)
 	assert_they_go_on(scene, 0);
 }
 
+static void who_cannot_be_stopped_is_not_said_to_stand(void **state)
+{
+	struct freezer *freezer = freezer_create(NULL);
+
+	(void)state;
+	assert_non_null(freezer);
+	freezer_engine_add(freezer, 0);
+	assert_true(freezer_set(freezer, FREEZE_ENGINES) < 0);
+	assert_int_equal(freezer_set(freezer, FREEZE_NOTHING), 0);
+	freezer_destroy(freezer);
+}
+
 /* vgpud was killed while they stood: the next one does not know, and says what it wants. */
 static void another_freezer_can_let_them_go(void **state)
 {
@@ -259,6 +271,7 @@ int main(void)
 		BOTH_WAYS(a_frozen_engine_can_be_killed_and_the_others_go_on),
 		BOTH_WAYS(a_process_that_ended_is_no_error),
 		BOTH_WAYS(another_freezer_can_let_them_go),
+		cmocka_unit_test(who_cannot_be_stopped_is_not_said_to_stand),
 		BOTH_WAYS(the_time_of_engines_is_counted),
 	};
 
