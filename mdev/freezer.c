@@ -24,6 +24,8 @@ struct freezer {
 	int engines_procs_fd;
 	int cpu_fd;
 	enum freeze_depth depth;
+	bool is_depth_known;		/* not after a freezer before this one, nor after an error */
+	bool has_unknown;		/* an engine without a pid was added: it cannot be stopped by signals */
 	pid_t *pids;			/* of the engines */
 	size_t pid_count, pid_capacity;
 };
@@ -83,6 +85,7 @@ void freezer_engine_add(struct freezer *freezer, pid_t pid)
 {
 	char text[16];
 
+	freezer->has_unknown |= pid <= 0;
 	if (pid <= 0)
 		return;
 	if (freezer->pid_count == freezer->pid_capacity && freezer->pid_capacity < ENGINES_MAX) {
@@ -124,9 +127,9 @@ static int set_by_group(struct freezer *freezer, enum freeze_depth depth)
 	int error = 0;
 
 	/* The kernel has told every thread by the end of the write; none comes back from there to its own code. */
-	if ((depth >= FREEZE_ENGINES) != (freezer->depth >= FREEZE_ENGINES))
+	if (!freezer->is_depth_known || (depth >= FREEZE_ENGINES) != (freezer->depth >= FREEZE_ENGINES))
 		error = write_freeze(freezer->engines_freeze_fd, depth >= FREEZE_ENGINES);
-	if (!error && (depth == FREEZE_ALL) != (freezer->depth == FREEZE_ALL))
+	if (!error && (!freezer->is_depth_known || (depth == FREEZE_ALL) != (freezer->depth == FREEZE_ALL)))
 		error = write_freeze(freezer->serving_freeze_fd, depth == FREEZE_ALL);
 	return error;
 }
@@ -155,6 +158,8 @@ static int set_by_signals(struct freezer *freezer, enum freeze_depth depth)
 {
 	const struct timespec turn = {.tv_nsec = STOP_TURN_NS};
 
+	if (freezer->has_unknown && depth != FREEZE_NOTHING)
+		return -ENOTSUP;
 	for (size_t i = 0; i < freezer->pid_count; i++)
 		if (kill(freezer->pids[i], depth == FREEZE_NOTHING ? SIGCONT : SIGSTOP) && errno != ESRCH)
 			return -errno;
@@ -175,6 +180,7 @@ int freezer_set(struct freezer *freezer, enum freeze_depth depth)
 {
 	int error = freezer_is_quick(freezer) ? set_by_group(freezer, depth) : set_by_signals(freezer, depth);
 
+	freezer->is_depth_known = !error;
 	if (!error)
 		freezer->depth = depth;
 	return error;

@@ -27,7 +27,7 @@ void freezer_destroy(struct freezer *freezer);
 /* Freezing takes microseconds, at any moment: leases may end by it. */
 bool freezer_is_quick(const struct freezer *freezer);
 
-/* An engine of the vGPU: it joins the group. pid 0 is ignored (a test's thread). */
+/* An engine of the vGPU: it joins the group. pid 0 (a test's thread) cannot be stopped: without a group, freezing fails then. */
 void freezer_engine_add(struct freezer *freezer, pid_t pid);
 void freezer_engine_remove(struct freezer *freezer, pid_t pid);
 

@@ -144,6 +144,8 @@ static uint64_t grant_all(struct arbiter *arbiter, uint64_t now_ns)
 		struct arbiter_entity *entity = run_queue_owner(turn.entity);
 		if (!arbiter_is_frozen(entity))
 			arbiter_cpu_unleased(entity, now_ns);
+		else if (entity->squats)	/* whether it goes on is asked of its lease, not of the time it stood */
+			arbiter_cpu_covered(entity, now_ns);
 		arbiter_grant(entity, turn.deadline_ns, now_ns);
 		next_ns = arbiter_earlier_ns(next_ns, turn.deadline_ns ? turn.deadline_ns : now_ns + ARBITER_FOLD_NS);
 		next_ns = arbiter_earlier_ns(next_ns, arbiter_hang_at_ns(entity, now_ns));

@@ -41,13 +41,13 @@ static bool is_before(enum tier tier, const struct entity *a, const struct entit
 
 static bool others_wait(const struct run_queue *queue, const struct entity *holder)
 {
-	if (queue->holding_count < queue->settings.leases)
-		return false;	/* they will have one of their own */
+	/* So many will have one of their own. */
+	size_t free_count = queue->holding_count < queue->settings.leases ? queue->settings.leases - queue->holding_count : 0;
 	bool is_idle = holder->tier == TIER_IDLE;
 	for (size_t i = 0; i < queue->count; i++) {
 		const struct entity *entity = queue->entities[i];
 		if (entity != holder && is_waiting(entity) &&
-		    (is_idle || entity->settings.class != ENTITY_IDLE || account_is_holding(queue)))
+		    (is_idle || entity->settings.class != ENTITY_IDLE || account_is_holding(queue)) && !free_count--)
 			return true;
 	}
 	return false;

@@ -18,6 +18,14 @@ aperture_peek_SRCS := tests/e2e/aperture_peek.c
 TESTS += test_arbiter test_leases
 test_arbiter_SRCS := tests/scheduler/test_arbiter.c $(ARBITER_SRCS)
 test_arbiter_PKGS := cmocka
+TESTS += test_arbiter_freeze test_freezer test_groups
+test_arbiter_freeze_SRCS := $(addprefix tests/scheduler/,test_arbiter_freeze.c arbiter_world.c) scheduler/sim/draw.c $(ARBITER_SRCS)
+test_arbiter_freeze_PKGS := cmocka
+test_arbiter_freeze_LIBS := -lm
+test_freezer_SRCS := tests/mdev/test_freezer.c mdev/freezer.c mdev/groups.c
+test_freezer_PKGS := cmocka
+test_groups_SRCS := tests/mdev/test_groups.c mdev/groups.c
+test_groups_PKGS := cmocka
 test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/lease_trace.c mdev/freezer.c mdev/log/log.c scheduler/lease.c scheduler/trace.c \
 	$(ARBITER_SRCS)
 test_leases_PKGS := cmocka jansson

@@ -550,6 +550,122 @@ static void no_decision_asks_for_memory(void **state)
 	end(&world);
 }
 
+static void several_leases_end_in_turns_though_one_is_free_for_a_moment(void **state)
+{
+	struct world world;
+	struct turn first, second;
+	struct run_queue_settings settings = run_queue_defaults();
+
+	(void)state;
+	begin(&world, 4);
+	settings.slice_ns = 2 * MS;
+	settings.leases = 2;
+	assert_int_equal(run_queue_configure(world.queue, &settings, world.now_ns, world.why), 0);
+	for (unsigned i = 0; i < 4; i++)
+		wake(&world, i);
+	assert_true(run_queue_pick(world.queue, world.now_ns, &first));
+	assert_int_equal(first.deadline_ns, world.now_ns + 2 * MS);	/* three wait for the one that is left */
+	assert_true(run_queue_pick(world.queue, world.now_ns, &second));
+	world.now_ns += 2 * MS;
+	run_queue_charge(world.queue, first.entity, 2 * MS, world.now_ns);
+	run_queue_release(world.queue, first.entity, true, 0, world.now_ns);
+	assert_int_equal(run_queue_deadline(world.queue, second.entity, world.now_ns), world.now_ns);
+	end(&world);
+}
+
+/* ---- use without a lease ------------------------------------------------------------------------- */
+
+static void assert_books_are_even(const struct world *world, unsigned count)
+{
+	int64_t sum_ns = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		sum_ns += lag_ns(world, i);
+	assert_in_range(sum_ns + 1000, 0, 2000);
+}
+
+static void use_without_a_lease_is_paid_back_awake_or_asleep(void **state)
+{
+	for (unsigned asleep = 0; asleep < 2; asleep++) {
+		struct world world;
+		(void)state;
+		begin(&world, 3);
+		for (unsigned i = asleep; i < 3; i++)
+			wake(&world, i);
+		run_queue_charge_unleased(world.queue, world.vgpu[0], 30 * MS, world.now_ns);
+		assert_books_are_even(&world, 3);
+		assert_in_range(-lag_ns(&world, 0), 15 * MS, 30 * MS);
+		run_queue_charge_unleased(world.queue, world.vgpu[0], 30 * MS, world.now_ns);	/* in debt now */
+		assert_books_are_even(&world, 3);
+		assert_in_range(-lag_ns(&world, 0), 35 * MS, 60 * MS);
+		wake(&world, 0);
+		for (unsigned i = 0; i < 600; i++)
+			turn(&world, 0, true);
+		/* Asleep it had no part in the first 30 ms itself: each of the others is owed half. */
+		uint64_t owed_ns = asleep ? 15 * MS : 0;
+		assert_in_range(used_ns(&world, 0) + owed_ns, used_ns(&world, 1) - 4 * MS, used_ns(&world, 1) + 4 * MS);
+		end(&world);
+	}
+}
+
+static void what_was_used_while_nobody_wants_is_paid_back_by_idleness(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 2);
+	run_queue_charge_unleased(world.queue, world.vgpu[0], 20 * MS, world.now_ns);
+	assert_int_equal(lag_ns(&world, 0), -20 * (int64_t)MS);
+	world.now_ns += 1000 * MS;
+	wake(&world, 0);
+	wake(&world, 1);
+	assert_in_range(lag_ns(&world, 0) + (int64_t)MS, 0, 2 * MS);
+	end(&world);
+}
+
+static void use_without_a_lease_takes_from_a_cap_and_outlives_the_queue(void **state)
+{
+	struct world world;
+	struct entity_settings capped = entity_defaults();
+	struct entity_record record;
+	struct entity *restored;
+	struct turn turn;
+
+	(void)state;
+	begin(&world, 2);
+	capped.cap_ppm = 100000;
+	assert_int_equal(edit(&world, 0, capped), 0);
+	wake(&world, 0);
+	run_queue_charge_unleased(world.queue, world.vgpu[0], 500 * MS, world.now_ns);
+	assert_false(run_queue_pick(world.queue, world.now_ns, &turn));	/* parked */
+	run_queue_charge_unleased(world.queue, world.vgpu[0], 10 * MS, world.now_ns);
+	run_queue_export(world.queue, world.vgpu[0], world.now_ns, &record);
+	run_queue_remove(world.queue, world.vgpu[0], world.now_ns);
+	assert_int_equal(run_queue_restore(world.queue, &record, NULL, world.now_ns, &restored, world.why), 0);
+	run_queue_wake(world.queue, restored, 0, world.now_ns);
+	assert_false(run_queue_pick(world.queue, world.now_ns, &turn));
+	end(&world);
+}
+
+static void the_idle_class_pays_for_use_without_a_lease_among_itself(void **state)
+{
+	struct world world;
+	struct entity_settings idle = entity_defaults();
+
+	(void)state;
+	begin(&world, 2);
+	idle.class = ENTITY_IDLE;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(edit(&world, i, idle), 0);
+		wake(&world, i);
+	}
+	run_queue_charge_unleased(world.queue, world.vgpu[0], 20 * MS, world.now_ns);
+	for (unsigned i = 0; i < 100; i++)
+		turn(&world, 0, true);
+	assert_in_range(used_ns(&world, 0), used_ns(&world, 1) - 4 * MS, used_ns(&world, 1) + 4 * MS);
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,6 +685,11 @@ int main(void)
 		cmocka_unit_test(debts_tokens_and_budgets_outlive_the_queue),
 		cmocka_unit_test(a_lease_from_before_is_adopted_and_nobody_else_is_granted),
 		cmocka_unit_test(weights_no_number_of_leases_could_serve_gather_no_credit),
+		cmocka_unit_test(several_leases_end_in_turns_though_one_is_free_for_a_moment),
+		cmocka_unit_test(use_without_a_lease_is_paid_back_awake_or_asleep),
+		cmocka_unit_test(what_was_used_while_nobody_wants_is_paid_back_by_idleness),
+		cmocka_unit_test(use_without_a_lease_takes_from_a_cap_and_outlives_the_queue),
+		cmocka_unit_test(the_idle_class_pays_for_use_without_a_lease_among_itself),
 		cmocka_unit_test(no_decision_asks_for_memory),
 	};
 
