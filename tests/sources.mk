@@ -59,6 +59,7 @@ test_launcher_accel_PKGS := cmocka
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_isolation.sh
+E2E += tests/e2e/preempt.sh
 E2E += tests/e2e/direct_kills.sh
 E2E += tests/e2e/direct_hostile.sh
 E2E += tests/e2e/service.sh

@@ -9,6 +9,7 @@
 #   vgpu_field ID .jq.path        one value of `vgpu show`
 #   direct ID COMMAND...          runs COMMAND with OpenCL from that vGPU, on the host
 #   check WHAT COMMAND...         one test: passes if COMMAND succeeds
+#   figures WORDS                 within a check: what was measured, shown with its result
 #   e2e_end                       prints `N passed, N failed`, exits accordingly
 #
 # bash; needs jq. BUILD names the build folder (default: build). Seconds that are waited for something are those of an
@@ -20,6 +21,7 @@ case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
 PASSED=0
 FAILED=0
 STARTED_PIDS=()
+SERVICE_UNDER=()
 
 e2e_begin() {
 	E2E_NAME=$1
@@ -32,8 +34,9 @@ e2e_begin() {
 	trap 'exit 130' INT TERM
 }
 
+# SERVICE_UNDER, an array, is what vgpud is run by, if it is set.
 service_start() {
-	"$BUILD/bin/vgpud" --state-dir "$WORK/state" --runtime-dir "$WORK/run" --socket "$WORK/vgpud.sock" "$@" \
+	"${SERVICE_UNDER[@]}" "$BUILD/bin/vgpud" --state-dir "$WORK/state" --runtime-dir "$WORK/run" --socket "$WORK/vgpud.sock" "$@" \
 		>>"$WORK/vgpud.log" 2>&1 &
 	VGPUD_PID=$!
 	for _ in $(seq 1200); do
@@ -84,15 +87,18 @@ direct_bg() { # LOG ID COMMAND...
 	STARTED_PIDS+=($!)
 }
 
+figures() { FIGURES=": $*"; }
+
 check() { # WHAT COMMAND...
 	local what=$1 start=$SECONDS
 	shift
+	FIGURES=
 	if "$@" >"$WORK/check.out" 2>&1; then
 		PASSED=$((PASSED + 1))
-		echo "ok      $E2E_NAME: $what ($((SECONDS - start)) s)"
+		echo "ok      $E2E_NAME: $what$FIGURES ($((SECONDS - start)) s)"
 	else
 		FAILED=$((FAILED + 1))
-		echo "FAILED  $E2E_NAME: $what"
+		echo "FAILED  $E2E_NAME: $what$FIGURES"
 		tail -n 40 "$WORK/check.out" | sed 's/^/        /'
 	fi
 }
