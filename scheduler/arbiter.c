@@ -173,6 +173,21 @@ static uint64_t look_at_squatters(struct arbiter *arbiter, uint64_t now_ns)
 	return next_ns;
 }
 
+/* All whose word is granted, or all others. How many leases are over now. */
+static size_t step_all(struct arbiter *arbiter, bool granted, uint64_t now_ns, uint64_t *next_ns)
+{
+	size_t freed = 0;
+
+	for (size_t i = 0; i < arbiter->count; i++) {
+		struct arbiter_entity *entity = arbiter->entities[i];
+		if (!entity->is_leasing || arbiter_is_granted(entity) != granted)
+			continue;
+		*next_ns = arbiter_earlier_ns(*next_ns, arbiter_step(entity, now_ns));
+		freed += !entity->is_leasing;
+	}
+	return freed;
+}
+
 uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 {
 	uint64_t next_ns = 0, freed = 0;
@@ -181,11 +196,9 @@ uint64_t arbiter_run(struct arbiter *arbiter, uint64_t now_ns)
 		return 0;
 	arbiter_mark(arbiter, now_ns);
 	look(arbiter, now_ns);
-	for (size_t i = 0; i < arbiter->count; i++) {
-		bool was_leasing = arbiter->entities[i]->is_leasing;
-		next_ns = arbiter_earlier_ns(next_ns, arbiter_step(arbiter->entities[i], now_ns));
-		freed += was_leasing && !arbiter->entities[i]->is_leasing;
-	}
+	/* First those taken back: who holds is asked for its deadline when it is known who waits. */
+	freed += step_all(arbiter, false, now_ns, &next_ns);
+	freed += step_all(arbiter, true, now_ns, &next_ns);
 	now_ns = arbiter_clock_ns(arbiter, now_ns);	/* stopping somebody takes its time, which is his */
 	next_ns = arbiter_earlier_ns(next_ns, grant_all(arbiter, now_ns));
 	uint64_t granted_ns = arbiter_clock_ns(arbiter, now_ns);
@@ -211,15 +224,22 @@ static void adopt(struct arbiter_entity *entity, uint64_t now_ns)
 
 	entity->squats = atomic_load(&entity->grant->frozen) == LEASE_FROZEN_WITHOUT;
 	if (arbiter_is_frozen(entity)) {
-		arbiter_freeze(entity, (enum lease_frozen)atomic_load(&entity->grant->frozen), now_ns);
+		enum lease_frozen how = (enum lease_frozen)atomic_load(&entity->grant->frozen);
 		atomic_store(&entity->grant->granted_at_ns, 0);
-		return;
-	}
-	if (arbiter->ops->freeze)
+		if (!arbiter_freeze(entity, how, now_ns))
+			return;
+		/* It cannot be stopped any more: what it has is a lease, and ends as those do. */
+		entity->squats = false;
+		atomic_store(&entity->grant->frozen, LEASE_THAWED);
+	} else if (arbiter->ops->freeze) {
 		arbiter->ops->freeze(entity->owner, FREEZE_NOTHING, arbiter->data);
+	}
 	if (!atomic_load(&entity->grant->granted_at_ns) && !arbiter_is_granted(entity))
 		return;
 	take_on(entity, now_ns);
+	/* The arbiter before may have died between the word and the wake-up. */
+	if (arbiter_is_granted(entity))
+		arbiter->ops->wake(entity->grant, arbiter->data);
 }
 
 int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2], uint64_t now_ns, char ret_why[ADMISSION_WHY_BYTES])

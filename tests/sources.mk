@@ -169,7 +169,10 @@ $(foreach f,$(FUZZERS:fuzz_%=%),$(if $(fuzz_$(f)_FLAGS),,$(eval $(call replay_te
 # The one that is compiled with flags of its own.
 $(eval $(call vgpu_variant,$(BUILD)/tests/replay_vfio_user,$(fuzz_vfio_user_FLAGS),tests/fuzz/replay.c $(fuzz_vfio_user_SRCS),replay))
 VARIANT_TESTS += $(BUILD)/tests/replay_vfio_user
-# scheduler/: the run queue, on a simulated clock.
+# scheduler/: the lease protocol, all states of it; the run queue, on a simulated clock.
+TESTS += test_lease_model
+test_lease_model_SRCS := $(addprefix tests/scheduler/,test_lease_model.c lease_model.c lease_model_engine.c lease_model_arbiter.c state_search.c)
+test_lease_model_PKGS := cmocka
 TESTS += test_scheduler_properties
 test_scheduler_properties_SRCS := $(addprefix tests/scheduler/,test_scheduler_properties.c random_scenario.c invariant.c) $(SIM_FILE_SRCS)
 test_scheduler_properties_PKGS := cmocka jansson

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The arbiter under a virtual clock: engines are status pages moved by hand. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -435,6 +436,74 @@ static void two_pages_that_say_granted_end_as_one(void **state)
 	end(&world);
 }
 
+/* The one before died between the word and the wake-up. */
+static void an_arbiter_that_starts_over_wakes_who_was_granted_the_lease(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	arbiter_destroy(world.arbiter);
+	world.wakes = 0;
+	world.arbiter = arbiter_create(&settings, &ops, &world);
+	add(&world, 0);
+	assert_true(world.wakes > 0);
+	end(&world);
+}
+
+/* Whose engine came too late counts as a lease until it has said so. Then it waits, and the holder, asked before, has a deadline. */
+static void who_came_too_late_and_waits_on_is_seen_by_the_holder_in_the_same_run(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	enter(&world, 0);
+	world.status[1].run_epoch = lease_word_epoch(world.grant[1].word) - 1;
+	world.status[1].state = LEASE_RUN;
+	arbiter_run(world.arbiter, world.now_ns);
+	want(&world, 1);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(flags(&world, 0), LEASE_GRANTED | LEASE_CONTENDED);
+	end(&world);
+}
+
+static int on_freeze_in_vain(void *owner, enum freeze_depth depth, void *data)
+{
+	(void)owner;
+	(void)data;
+	return depth == FREEZE_NOTHING ? 0 : -EIO;
+}
+
+static void who_was_frozen_and_cannot_be_any_more_holds_its_lease_and_nobody_else(void **state)
+{
+	const struct arbiter_ops cannot = {.wake = on_wake, .overrun = on_overrun, .freeze = on_freeze_in_vain};
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	enter(&world, 0);
+	world.grant[0].frozen = LEASE_FROZEN_AT_END;	/* as one that could freeze left it */
+	arbiter_destroy(world.arbiter);
+	world.arbiter = arbiter_create(&settings, &cannot, &world);
+	arbiter_set_hold(world.arbiter, true);
+	add(&world, 0);
+	add(&world, 1);
+	want(&world, 1);
+	idle(&world, 0);
+	arbiter_set_hold(world.arbiter, false);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(world.grant[0].frozen, LEASE_THAWED);
+	assert_int_equal(holders(&world), 1);
+	end(&world);
+}
+
 static void a_page_of_another_version_is_refused(void **state)
 {
 	struct world world;
@@ -637,6 +706,9 @@ int main(void)
 		cmocka_unit_test(an_arbiter_that_starts_over_goes_on),
 		cmocka_unit_test(an_open_lease_loses_no_time_when_the_arbiter_starts_over),
 		cmocka_unit_test(two_pages_that_say_granted_end_as_one),
+		cmocka_unit_test(an_arbiter_that_starts_over_wakes_who_was_granted_the_lease),
+		cmocka_unit_test(who_came_too_late_and_waits_on_is_seen_by_the_holder_in_the_same_run),
+		cmocka_unit_test(who_was_frozen_and_cannot_be_any_more_holds_its_lease_and_nobody_else),
 		cmocka_unit_test(a_page_of_another_version_is_refused),
 		cmocka_unit_test(members_leave_in_any_order_and_turns_go_on),
 	};
