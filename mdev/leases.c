@@ -565,7 +565,7 @@ int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t 
 	struct engine *engine = calloc(1, sizeof(*engine));
 	struct stat status;
 	void *page;
-	int error = engine ? map_page(status_fd, LEASE_STATUS_BYTES, PROT_READ, &page, &status) : -ENOMEM;
+	int error = engine ? map_page(status_fd, LEASE_STATUS_BYTES, PROT_READ | PROT_WRITE, &page, &status) : -ENOMEM;
 
 	close(status_fd);
 	if (error) {
@@ -583,6 +583,8 @@ int leases_engine_add(struct leases *leases, struct leases_vgpu *vgpu, uint32_t 
 	engine->entity = arbiter_engine_add(vgpu->entity, engine->status, engine);
 	if (engine->entity) {
 		freezer_engine_add(vgpu->freezer, pid);
+		atomic_store(&engine->status->heard, 1);
+		syscall(SYS_futex, &engine->status->heard, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 		engine->next = vgpu->engines;
 		vgpu->engines = engine;
 		run_locked(vgpu->queue);	/* it may want already */

@@ -4,7 +4,7 @@
  *
  * Owns a thread of its own, so that no fsync or HTTP request of the service ever lengthens a slice. All functions may be
  * called from vgpud's event loop; they take one lock, held for microseconds.
- * Distrusts engines: their status pages are mapped read-only, and only if they are sealed against shrinking.
+ * Distrusts engines: of their status pages one field is written (`heard`), and they are mapped only if they are sealed against shrinking.
  */
 #ifndef VGPU_MDEV_LEASES_H
 #define VGPU_MDEV_LEASES_H

@@ -75,6 +75,11 @@ int lease_take(struct lease_holder *holder, int timeout_ms)
 		deadline = &until;
 	}
 	atomic_store(&holder->status->state, LEASE_WANT);
+	while (!atomic_load(&holder->status->heard)) {
+		long r = syscall(SYS_futex, &holder->status->heard, FUTEX_WAIT_BITSET, 0, deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+		if (r && errno == ETIMEDOUT)
+			return -ETIMEDOUT;
+	}
 	for (;;) {
 		uint64_t word = atomic_load(&holder->grant->word);
 		if ((word & LEASE_GRANTED) && !(word & LEASE_REVOKE)) {

@@ -95,7 +95,10 @@ struct lease_status {
 	_Atomic uint64_t kernel_id;	/* a hash naming what runs now, for prediction; 0 unknown */
 	_Atomic uint64_t heartbeat_ns;	/* when work was last done */
 	_Atomic uint64_t run_at_ns;	/* when it entered RUN under a contended lease; for the books of lost time only */
-	uint64_t reserved[9];
+	_Atomic uint32_t heard;		/* written by the service, the only field that is: not 0 = its arbiter looks at this page. Before that no
+					 * lease is taken, which the arbiter would not see. A futex */
+	uint32_t padding;
+	uint64_t reserved[8];
 };
 static_assert(sizeof(struct lease_status) == 128, "kept across builds");
 #define LEASE_STATUS_BYTES 4096u
@@ -121,7 +124,7 @@ struct lease_holder {
 int lease_holder_init(struct lease_holder *holder, const struct lease_grant *grant, struct lease_status *status,
 		      int want_eventfd);
 
-/* Takes the lease, sleeping until it is granted; returns at once if it is held. timeout_ms < 0 waits for
+/* Takes the lease, sleeping until the arbiter has heard of this engine and it is granted; returns at once if it is held. timeout_ms < 0 waits for
  * ever. 0, or -ETIMEDOUT (state stays WANT; call again, or lease_release to give up). */
 int lease_take(struct lease_holder *holder, int timeout_ms);
 

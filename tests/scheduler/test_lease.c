@@ -48,6 +48,7 @@ static void scene_init(struct scene *s)
 	s->want = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_true(s->want >= 0);
 	assert_int_equal(lease_holder_init(&s->holder, &s->grant, &s->status, s->want), 0);
+	s->status.heard = 1;
 }
 
 static void scene_finish(struct scene *s)
@@ -262,6 +263,22 @@ static void two_engines_never_hold_at_once(void **state)
 	assert_true(atomic_load(&duel.turns[0]) > 0 && atomic_load(&duel.turns[1]) > 0);
 }
 
+static void an_engine_that_was_not_heard_of_takes_no_lease(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.status.heard = 0;
+	atomic_store(&s.grant.word, lease_word(1, LEASE_GRANTED));
+	assert_int_equal(lease_take(&s.holder, 20), -ETIMEDOUT);
+	assert_int_equal(s.status.state, LEASE_WANT);
+	s.status.heard = 1;
+	assert_int_equal(lease_take(&s.holder, 20), 0);
+	lease_release(&s.holder, false);
+	scene_finish(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_revoked_or_regranted_lease_must_stop),
 		cmocka_unit_test(a_sleeping_engine_is_woken_by_its_grant),
 		cmocka_unit_test(two_engines_never_hold_at_once),
+		cmocka_unit_test(an_engine_that_was_not_heard_of_takes_no_lease),
 	};
 
 	return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

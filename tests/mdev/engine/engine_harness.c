@@ -126,6 +126,7 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 	h->want = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->grant = make_page("grant", &grant_fd);
 	h->status = make_page("status", &status_fd);
+	atomic_store(&h->status->heard, 1);
 	h->grant->magic = LEASE_MAGIC;
 	h->grant->version = LEASE_VERSION;
 	if (!options || !options->no_lease)
