@@ -172,12 +172,12 @@ void instance_json(const struct instance *instance, json_t *object)
 		engines++;
 	instance_devices(instance, append_pid, pids);
 	json_t *more = json_pack(
-		"{ss so sI sI sI sI sI si si sI sI sI sb sI so so s{so so}}", "state", instance_state_name(instance->state), "why",
+		"{ss so sI sI sI sI sI si si sI sI sI sI sI sb sI so so s{so so}}", "state", instance_state_name(instance->state), "why",
 		instance->why[0] ? json_string(instance->why) : json_null(), "vram_used_bytes", (json_int_t)used_bytes, "backing_bytes",
 		(json_int_t)backing_bytes, "punched_bytes", (json_int_t)punched_bytes, "contexts", (json_int_t)contexts, "resources",
 		(json_int_t)resources, "engines", (int)engines, "slots", (int)instance_connections(instance), "gpu_time_ns",
-		(json_int_t)usage.gpu_time_ns, "grants", (json_int_t)usage.grants, "overruns", (json_int_t)usage.overruns, "holds_lease",
-		(int)usage.holds, "strikes", (json_int_t)strikes, "keeper_pid",
+		(json_int_t)usage.gpu_time_ns, "grants", (json_int_t)usage.grants, "overruns", (json_int_t)usage.overruns, "unleased_ns",
+		(json_int_t)usage.unleased_ns, "hangs", (json_int_t)usage.hangs, "holds_lease", (int)usage.holds, "strikes", (json_int_t)strikes, "keeper_pid",
 		instance->keeper_pid ? json_integer(instance->keeper_pid) : json_null(), "devices", pids, "sockets", "vfio_user",
 		json_sprintf("%s/vfio-user.sock", instance->dir), "direct", json_sprintf("%s/direct.sock", instance->dir));
 	if (more)

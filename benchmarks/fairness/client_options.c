@@ -22,6 +22,7 @@ enum option_id {
 	OPTION_DUTY,
 	OPTION_PERIOD,
 	OPTION_PHASE,
+	OPTION_TELL,
 };
 
 static const struct option long_options[] = {
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
 	{ "duty", required_argument, NULL, OPTION_DUTY },
 	{ "period-us", required_argument, NULL, OPTION_PERIOD },
 	{ "phase", required_argument, NULL, OPTION_PHASE },
+	{ "tell-ms", required_argument, NULL, OPTION_TELL },
 	{ 0 },
 };
 
@@ -73,6 +75,10 @@ static int parse_number(int option, struct client_options *options, char *reason
 	case OPTION_PERIOD:
 		err = option_number(optarg, "--period-us", 100, 10000000, &number, reason, reason_size);
 		options->period_ns = number * 1000;
+		break;
+	case OPTION_TELL:
+		err = option_number(optarg, "--tell-ms", 1, 3600000, &number, reason, reason_size);
+		options->tell_ns = number * 1000000;
 		break;
 	}
 	return err;

@@ -27,6 +27,7 @@ struct client_options {
 	unsigned threads;
 	unsigned duty_percent;	/* how much of each thread's time is burnt */
 	uint64_t period_ns;	/* of frames */
+	uint64_t tell_ns;	/* how often to say on standard output what is done; 0 = never */
 	struct phase_plan plan;
 };
 

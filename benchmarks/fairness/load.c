@@ -41,6 +41,11 @@ void client_clock(struct client *client, uint64_t now_ns)
 		client->cpu_begin_ns = cpu_now_ns();
 	if (!client->cpu_end_ns && now_ns >= client->progress.end_ns)
 		client->cpu_end_ns = cpu_now_ns();
+	if (!client->options->tell_ns || now_ns < client->progress.begin_ns || now_ns - client->told_ns < client->options->tell_ns)
+		return;
+	client->told_ns = now_ns;
+	printf("done %" PRIu64 "\n", progress_total(&client->progress));
+	fflush(stdout);
 }
 
 bool client_may_go_on(const struct client *client)

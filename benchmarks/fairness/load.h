@@ -18,6 +18,7 @@ struct client {
 	struct spin spin;		/* not opened for a load that does not need it */
 	struct progress progress;
 	uint64_t cpu_begin_ns, cpu_end_ns;	/* this process's CPU time at the window's ends */
+	uint64_t told_ns;
 	FILE *out;			/* more lines of "KEY VALUE" may go here */
 };
 
@@ -35,7 +36,7 @@ extern const char load_names[];
 /* False once the window is over. Before that it sleeps where this client has nothing to do in a phase. */
 bool client_may_go_on(const struct client *client);
 
-/* To be told the time now and then, and once after the window's end: notes CPU time at its ends. */
+/* To be told the time now and then, and once after the window's end: notes CPU time at its ends, says what is done if that is wanted. */
 void client_clock(struct client *client, uint64_t now_ns);
 
 extern const struct load load_backlog, load_endless, load_frames, load_build, load_flush, load_burn;

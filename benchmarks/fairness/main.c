@@ -38,6 +38,7 @@ static void print_help(FILE *out)
 		"      build     programs, one after another   --threads\n"
 		"      flush     a doorbell for each kernel    --loops\n"
 		"      burn      CPU time, without a device    --threads, --duty PERCENT\n"
+		"      --tell-ms N      says `done UNITS` on standard output as often\n"
 		"      --platform TEXT  platform whose name holds TEXT\n"
 		"      --phase K/COUNT/MS  at work only in phase K of COUNT that take turns; not for endless, frames\n"
 		"  calibrate TEXT NS...      lines of NS, loops, NS taken; on a platform whose name holds TEXT\n"

@@ -103,6 +103,7 @@ static const struct column vgpu_columns[] = {
 	{"SLOTS", "slots", COLUMN_COUNT, true},
 	{"GRANTS", "grants", COLUMN_COUNT, true},
 	{"OVERRUNS", "overruns", COLUMN_COUNT, true},
+	{"UNLEASED", "unleased_ns", COLUMN_TIME_NS, true},
 	{"STRIKES", "strikes", COLUMN_COUNT, true},
 	{"WEIGHT", "weight", COLUMN_COUNT, true},
 	{"CAP", "cap_ppm", COLUMN_PERCENT, true},
