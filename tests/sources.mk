@@ -103,6 +103,18 @@ test_parse_PKGS := cmocka
 FUZZERS += fuzz_wire_parse
 fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
 
+SPLITTABLE_SRCS := $(addprefix mdev/engine/compute/,splittable.c builtins.c source_tokens.c) tests/mdev/engine/splittable_sources.c
+TESTS += test_splittable
+test_splittable_SRCS := tests/mdev/engine/test_splittable.c $(SPLITTABLE_SRCS)
+test_splittable_PKGS := cmocka
+
+FUZZERS += fuzz_splittable
+fuzz_splittable_SRCS := tests/fuzz/fuzz_splittable.c $(SPLITTABLE_SRCS)
+
+TESTS += test_chunk
+test_chunk_SRCS := tests/mdev/engine/test_chunk.c mdev/engine/compute/chunk.c
+test_chunk_PKGS := cmocka
+
 TESTS += test_lease
 test_lease_SRCS := tests/scheduler/test_lease.c scheduler/lease.c
 test_lease_PKGS := cmocka
