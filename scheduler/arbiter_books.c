@@ -45,6 +45,16 @@ bool arbiter_is_wanting(const struct arbiter_entity *entity)
 	return false;
 }
 
+bool arbiter_is_waiting_to_enter(const struct arbiter_entity *entity)
+{
+	uint64_t passed = (uint64_t)lease_word_epoch(arbiter_word(entity)) + 1;
+
+	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)
+		if (atomic_load(&engine->status->state) == LEASE_WANT && atomic_load(&engine->status->passed) != passed)
+			return true;
+	return false;
+}
+
 uint64_t arbiter_kernel_id(const struct arbiter_entity *entity)
 {
 	for (const struct arbiter_engine *engine = entity->engines; engine; engine = engine->next)

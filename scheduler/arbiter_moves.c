@@ -55,6 +55,14 @@ void arbiter_thaw(struct arbiter_entity *entity, uint64_t now_ns)
 		arbiter->ops->freeze(entity->owner, FREEZE_NOTHING, arbiter->data);
 }
 
+/* Where nothing can be stopped, its kernels are to be launched in pieces so long. */
+static void store_chunk(const struct arbiter_entity *entity, uint64_t now_ns)
+{
+	uint64_t chunk_ns = ends_by_freezing(entity) ? 0 : run_queue_chunk_ns(entity->arbiter->queue, entity->policy, now_ns);
+
+	atomic_store(&entity->grant->chunk_ns, chunk_ns);
+}
+
 /* ---- granting ----------------------------------------------------------------------------------- */
 
 void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t now_ns)
@@ -76,6 +84,7 @@ void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t
 	atomic_store(&grant->resumed_ns, now_ns);
 	atomic_store(&grant->grants, atomic_load(&grant->grants) + 1);
 	atomic_store(&grant->deadline_ns, deadline_ns);
+	store_chunk(entity, now_ns);
 	/* One that was stopped at the end of its lease goes on under the epoch its engines know. */
 	atomic_store(&grant->word, lease_word(lease_word_epoch(word) + (word & LEASE_GRANTED ? 0 : 1), flags));
 	arbiter_thaw(entity, now_ns);
@@ -198,16 +207,19 @@ uint64_t arbiter_step(struct arbiter_entity *entity, uint64_t now_ns)
 		arbiter_fold(entity, now_ns);
 		flags |= LEASE_CONTENDED;
 		atomic_store(&entity->grant->deadline_ns, deadline_ns ? deadline_ns : now_ns);
+		store_chunk(entity, now_ns);
 		set_flags(entity, flags);
 		/* An engine that went idle before it could see CONTENDED told nobody: its state is read again below. */
 	}
 	if (flags & LEASE_REVOKE)	/* once revoked it stays so; before, the deadline is what the run queue says now */
 		deadline_ns = atomic_load(&entity->grant->deadline_ns);
-	else if (deadline_ns != atomic_load(&entity->grant->deadline_ns))
+	else if (deadline_ns != atomic_load(&entity->grant->deadline_ns)) {
 		atomic_store(&entity->grant->deadline_ns, deadline_ns);
+		store_chunk(entity, now_ns);
+	}
 	bool is_running = arbiter_is_running(entity), is_wanting = arbiter_is_wanting(entity);
 	bool squats = !is_running && !is_wanting && arbiter_squat_goes_on(entity, now_ns);
-	if (!is_running && !squats && ((flags & LEASE_REVOKE) || !is_wanting)) {
+	if (!is_running && !squats && ((flags & LEASE_REVOKE) || !arbiter_is_waiting_to_enter(entity))) {
 		arbiter_take_back(entity, now_ns);
 		return finish(entity, now_ns);
 	}

@@ -88,6 +88,8 @@ bool arbiter_is_holding(const struct arbiter_entity *entity);
 /* An engine may be on the device: under the grant that stands, or under the one taken back last. */
 bool arbiter_is_running(const struct arbiter_entity *entity);
 bool arbiter_is_wanting(const struct arbiter_entity *entity);
+/* An engine wants, and did not pass the grant that stands (lease_pass). */
+bool arbiter_is_waiting_to_enter(const struct arbiter_entity *entity);
 uint64_t arbiter_kernel_id(const struct arbiter_entity *entity);
 
 /* arbiter_books.c: what was used */

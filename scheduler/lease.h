@@ -20,6 +20,7 @@
  *     (seq_cst), load word again; another    status page: while one says RUN with the old epoch the
  *     epoch or not GRANTED: back to WANT     lease is not over and nobody else is granted
  *   end: state = IDLE or WANT (seq_cst); if the word was CONTENDED or changed: write the want eventfd
+ *   pass: passed = epoch + 1, then end     it wants, but not under this grant: as if it were IDLE, until the next
  *
  * The store of RUN followed by the second load, against the arbiter's store of the word followed by
  * its reads of the status pages, is the Dekker pair that excludes two holders; all four are seq_cst.
@@ -92,13 +93,15 @@ struct lease_status {
 	_Atomic uint32_t run_epoch;	/* with RUN: under which grant */
 	_Atomic uint64_t busy_ns;	/* the engine's own count of time with work on the device */
 	_Atomic uint64_t kernels;	/* launched so far */
-	_Atomic uint64_t kernel_id;	/* a hash naming what runs now, for prediction; 0 unknown */
+	_Atomic uint64_t kernel_id;	/* a hash naming what runs now, or with WANT what would run first; for prediction; 0 unknown */
 	_Atomic uint64_t heartbeat_ns;	/* when work was last done */
 	_Atomic uint64_t run_at_ns;	/* when it entered RUN under a contended lease; for the books of lost time only */
 	_Atomic uint32_t heard;		/* written by the service, the only field that is: not 0 = its arbiter looks at this page. Before that no
 					 * lease is taken, which the arbiter would not see. A futex */
 	uint32_t padding;
-	uint64_t reserved[8];
+	_Atomic uint64_t pieces;	/* launched so far: as many as kernels, where none is split */
+	_Atomic uint64_t passed;	/* with WANT: 1 + the epoch of a contended grant that it wants nothing more of (lease_pass); 0 = none */
+	uint64_t reserved[6];
 };
 static_assert(sizeof(struct lease_status) == 128, "kept across builds");
 #define LEASE_STATUS_BYTES 4096u
@@ -117,6 +120,7 @@ struct lease_holder {
 	int want_eventfd;			/* borrowed */
 	uint32_t epoch;				/* of the lease held */
 	bool held;
+	uint64_t passed;			/* as in the status page, which is not believed by anybody */
 };
 
 /* Starts from IDLE and writes the status page's magic and version. 0, or -EPROTO for a grant page of
@@ -139,5 +143,9 @@ bool lease_may_stay(const struct lease_holder *holder);
 /* Gives the lease back; the device must be drained. want_more: go to WANT, not IDLE, because work is queued.
  * No system call unless somebody waits. */
 void lease_release(struct lease_holder *holder, bool want_more);
+
+/* Gives the lease back, drained, before its end: what is queued does not fit into the rest of it. Of a contended lease the rest is
+ * for others: lease_take then waits for the next grant, or until nobody else waits any more. */
+void lease_pass(struct lease_holder *holder);
 
 #endif

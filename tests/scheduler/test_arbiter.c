@@ -192,6 +192,80 @@ static void a_second_arrival_sets_a_deadline_and_takes_over_when_the_holder_rele
 	end(&world);
 }
 
+/* Its engine wants, but not in what is left of this lease: the next one has that, and it is served again. */
+static void who_passes_the_rest_of_its_turn_ends_it_and_goes_on_wanting(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	want(&world, 0);
+	arbiter_run(world.arbiter, world.now_ns);
+	enter(&world, 0);
+	want(&world, 1);
+	uint64_t deadline_ns = arbiter_run(world.arbiter, world.now_ns);
+	world.now_ns += MS;
+	want(&world, 0);	/* it passed an earlier grant: that ends nothing */
+	world.status[0].passed = lease_word_epoch(world.grant[0].word);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(flags(&world, 0), LEASE_GRANTED | LEASE_CONTENDED);
+	world.status[0].passed = (uint64_t)lease_word_epoch(world.grant[0].word) + 1;
+	assert_true(world.now_ns < deadline_ns);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_int_equal(flags(&world, 0), 0);
+	assert_int_equal(flags(&world, 1), LEASE_GRANTED | LEASE_CONTENDED);
+	assert_int_equal(used_ns(&world, 0), MS);
+
+	enter(&world, 1);
+	idle(&world, 1);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_true(flags(&world, 0) & LEASE_GRANTED);
+	arbiter_run(world.arbiter, world.now_ns);
+	assert_true(flags(&world, 0) & LEASE_GRANTED);
+	end(&world);
+}
+
+static int freeze_nothing(void *owner, enum freeze_depth depth, void *data)
+{
+	(void)owner;
+	(void)depth;
+	(void)data;
+	return 0;
+}
+
+/* Of what can be stopped nothing needs to be split. */
+static void a_grant_asks_for_pieces_where_nothing_can_be_frozen(void **state)
+{
+	static const struct arbiter_ops freezing_ops = {.wake = on_wake, .overrun = on_overrun, .freeze = freeze_nothing};
+	struct world world;
+
+	(void)state;
+	for (unsigned freezes = 0; freezes < 2; freezes++) {
+		struct arbiter_settings these = settings;
+		memset(&world, 0, sizeof(world));
+		world.now_ns = 1000 * MS;
+		these.freezes = freezes;
+		world.arbiter = arbiter_create(&these, &freezing_ops, &world);
+		for (unsigned i = 0; i < VGPUS; i++) {
+			world.grant[i].magic = LEASE_MAGIC;
+			world.grant[i].version = LEASE_VERSION;
+			world.grant[i].chunk_ns = 77;
+			add(&world, i);
+		}
+		want(&world, 0);
+		arbiter_run(world.arbiter, world.now_ns);
+		enter(&world, 0);
+		want(&world, 1);
+		arbiter_run(world.arbiter, world.now_ns);
+		assert_true(flags(&world, 0) & LEASE_CONTENDED);
+		if (freezes)
+			assert_int_equal(world.grant[0].chunk_ns, 0);
+		else
+			assert_in_range(world.grant[0].chunk_ns, 100000, 4 * MS);
+		end(&world);
+	}
+}
+
 static void an_idle_holder_loses_the_lease_at_once(void **state)
 {
 	struct world world;
@@ -696,6 +770,8 @@ int main(void)
 		cmocka_unit_test(who_is_stopped_for_working_without_a_lease_gets_that_of_one_that_idles_unasked),
 		cmocka_unit_test(an_open_lease_is_charged_what_engines_say_and_never_more_than_wall_time),
 		cmocka_unit_test(a_second_arrival_sets_a_deadline_and_takes_over_when_the_holder_releases),
+		cmocka_unit_test(who_passes_the_rest_of_its_turn_ends_it_and_goes_on_wanting),
+		cmocka_unit_test(a_grant_asks_for_pieces_where_nothing_can_be_frozen),
 		cmocka_unit_test(an_idle_holder_loses_the_lease_at_once),
 		cmocka_unit_test(three_that_want_take_turns),
 		cmocka_unit_test(an_overrun_is_waited_for_counted_once_and_charged),

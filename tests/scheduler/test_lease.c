@@ -186,6 +186,35 @@ static void a_sleeping_engine_is_woken_by_its_grant(void **state)
 	scene_finish(&s);
 }
 
+static void who_passed_waits_for_another_grant_or_for_nobody_to_wait(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	set_word(&s.grant, lease_word(4, LEASE_GRANTED | LEASE_CONTENDED));
+	assert_int_equal(lease_take(&s.holder, 1000), 0);
+	wants(&s);
+	lease_pass(&s.holder);
+	assert_int_equal(atomic_load(&s.status.state), LEASE_WANT);
+	assert_int_equal(atomic_load(&s.status.passed), 5);
+	assert_int_equal(wants(&s), 1);
+	uint64_t from_ns = now_ns();
+	assert_int_equal(lease_take(&s.holder, 20), -ETIMEDOUT);
+	assert_true(now_ns() - from_ns >= 20000000u);
+	assert_int_equal(atomic_load(&s.status.state), LEASE_WANT);
+	/* The same flags under the next epoch, and nobody wakes it: it looks for itself. */
+	atomic_store(&s.grant.word, lease_word(5, LEASE_GRANTED | LEASE_CONTENDED));
+	assert_int_equal(lease_take(&s.holder, 1000), 0);
+	assert_int_equal(s.holder.epoch, 5);
+	assert_int_equal(atomic_load(&s.status.passed), 0);
+	lease_pass(&s.holder);
+	assert_int_equal(lease_take(&s.holder, 5), -ETIMEDOUT);
+	set_word(&s.grant, lease_word(5, LEASE_GRANTED));
+	assert_int_equal(lease_take(&s.holder, 1000), 0);
+	scene_finish(&s);
+}
+
 /* ---- the Dekker pair: two vGPUs, one arbiter, never two holders at a time ------------------------------ */
 
 #define ROUNDS 20000
@@ -288,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_counts_only_while_somebody_waits),
 		cmocka_unit_test(a_revoked_or_regranted_lease_must_stop),
 		cmocka_unit_test(a_sleeping_engine_is_woken_by_its_grant),
+		cmocka_unit_test(who_passed_waits_for_another_grant_or_for_nobody_to_wait),
 		cmocka_unit_test(two_engines_never_hold_at_once),
 		cmocka_unit_test(an_engine_that_was_not_heard_of_takes_no_lease),
 	};
