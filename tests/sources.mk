@@ -58,6 +58,7 @@ test_launcher_accel_PKGS := cmocka
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
 E2E += tests/e2e/direct_kills.sh
@@ -91,6 +92,10 @@ TEST_RUNS += TEST_SAME_HOST=1@test_engine
 test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engine.c \
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
+
+TESTS += test_engine_pieces
+test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_pieces_PKGS := cmocka
 
 TESTS += test_jail_seccomp
 test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/compute/jail_seccomp.c

@@ -222,6 +222,7 @@ int build_program(const struct device *device, const void *source, size_t source
 	error = encode_reply(device, program, error);
 	if (error)
 		goto release_program;
+	program->splittable = splittable_read(text, source_bytes, flags);
 	free(flags);
 	free(text);
 	*ret_program = program;

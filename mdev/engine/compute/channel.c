@@ -172,6 +172,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.max_alloc_bytes = channel->settings.max_alloc_bytes,
 		.spin_ns = channel->settings.spin_ns,
 		.strategy = channel->settings.strategy,
+		.preempt = channel->settings.preempt,
 		.fault = ring_fault,
 		.charge = ring_charge,
 		.catch_up = ring_catch_up,

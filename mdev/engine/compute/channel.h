@@ -22,6 +22,7 @@ struct channel_settings {
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;
 	const char *strategy;
+	const char *preempt;
 };
 
 /* Serves the descriptors ENGINE_FD_*. Returns at the end of the channel or after a fault: the exit status. */

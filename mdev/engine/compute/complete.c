@@ -167,6 +167,9 @@ static void read_times(const struct complete_pending *p, struct wire_slot *slot)
 	for (unsigned i = 0; i < 4; i++)
 		if (clGetEventProfilingInfo(p->event, names[i], sizeof(times[i]), &times[i], NULL))
 			return;
+	/* Pieces began with the first of them. */
+	for (unsigned i = 0; p->first && i < 3; i++)
+		clGetEventProfilingInfo(p->first, names[i], sizeof(times[i]), &times[i], NULL);
 	/* From taking the record on; the driver's own clock for the rest. */
 	slot->queued_ns = p->taken_ns && p->taken_ns < times[1] ? p->taken_ns : times[0];
 	slot->submit_ns = times[1];
@@ -195,7 +198,13 @@ static void publish_one_locked(struct complete_queue *queue, struct complete_pen
 	}
 	if (p->event)
 		clReleaseEvent(p->event);
-	p->event = NULL;
+	if (p->first)
+		clReleaseEvent(p->first);
+	p->event = p->first = NULL;
+	complete->published.is_mixed |= !p->kernel_id ||
+					(complete->published.kernel_id && complete->published.kernel_id != p->kernel_id);
+	complete->published.kernel_id = p->kernel_id;
+	complete->published.has_split |= p->is_split;
 }
 
 static void count_locked(struct complete *complete, uint32_t queue_id, uint64_t sequence)
@@ -250,6 +259,32 @@ static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns)
 	return a_ns > b_ns ? a_ns : b_ns;
 }
 
+/* `count` records were published, each sample_ns long on the mean. */
+static void learn_locked(struct complete *complete, uint64_t sample_ns)
+{
+	uint64_t cost_ns = atomic_load_explicit(&complete->cost_ns, memory_order_relaxed);
+
+	atomic_store_explicit(&complete->cost_ns, sample_ns > cost_ns ? sample_ns : cost_ns - cost_ns / 8 + sample_ns / 8,
+			      memory_order_relaxed);
+	/* A mean of several kernels is none's. Long ones come in batches of one (ring.c, pace). */
+	if (!complete->published.is_mixed)
+		prediction_observe(&complete->prediction, complete->published.kernel_id, sample_ns);
+}
+
+/* The lease's page names what the device is at: the oldest in flight. */
+static void name_oldest_locked(struct complete *complete)
+{
+	const struct complete_pending *oldest = NULL;
+
+	for (const struct complete_queue *q = complete->queues; q; q = q->next) {
+		const struct complete_pending *p = &q->fifo[q->head & (COMPLETE_DEPTH - 1)];
+		if (q->head != q->tail && (!oldest || p->sequence < oldest->sequence))
+			oldest = p;
+	}
+	if (oldest)
+		atomic_store_explicit(&complete->status->kernel_id, oldest->kernel_id, memory_order_relaxed);
+}
+
 void complete_publish(struct complete_queue *queue, uint64_t sequence)
 {
 	struct complete *complete = queue->complete;
@@ -257,6 +292,8 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 	bool idle = false;
 
 	pthread_mutex_lock(&complete->lock);
+	complete->published.kernel_id = 0;
+	complete->published.is_mixed = complete->published.has_split = false;
 	count = publish_until_locked(queue, sequence);
 	if (count) {
 		uint64_t now_ns = clock_now_ns();
@@ -265,12 +302,9 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 		uint64_t since_ns = later_ns(later_ns(complete->published_ns, complete->busy_since_ns), resumed_ns);
 		if (since_ns > now_ns)
 			since_ns = now_ns;
-		uint64_t sample_ns = (now_ns - since_ns) / count;
-		uint64_t cost_ns = atomic_load_explicit(&complete->cost_ns, memory_order_relaxed);
 
-		atomic_store_explicit(&complete->cost_ns,
-				      sample_ns > cost_ns ? sample_ns : cost_ns - cost_ns / 8 + sample_ns / 8,
-				      memory_order_relaxed);
+		if (!complete->published.has_split)
+			learn_locked(complete, (now_ns - since_ns) / count);
 		complete->published_ns = now_ns;
 		complete->engine_page->host_now_ns = now_ns + (uint64_t)complete->device->time_offset_ns;
 		atomic_store_explicit(&complete->status->heartbeat_ns, now_ns, memory_order_relaxed);
@@ -280,6 +314,8 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 			atomic_fetch_add_explicit(&complete->status->busy_ns, now_ns > busy_since_ns ? now_ns - busy_since_ns : 0,
 						  memory_order_relaxed);
 			complete->busy_since_ns = 0;
+		} else {
+			name_oldest_locked(complete);
 		}
 		fire_barriers_locked(complete);
 		pthread_cond_broadcast(&complete->changed);
@@ -398,6 +434,27 @@ void complete_begin(struct complete *complete)
 	if (!complete->busy_since_ns)
 		complete->busy_since_ns = clock_now_ns();
 	pthread_mutex_unlock(&complete->lock);
+}
+
+void complete_rest(struct complete *complete)
+{
+	pthread_mutex_lock(&complete->lock);
+	if (complete->busy_since_ns && !atomic_load(&complete->outstanding)) {
+		uint64_t now_ns = clock_now_ns();
+		uint64_t since_ns = later_ns(complete->busy_since_ns,
+					     atomic_load_explicit(&complete->grant->resumed_ns, memory_order_relaxed));
+		atomic_fetch_add_explicit(&complete->status->busy_ns, now_ns > since_ns ? now_ns - since_ns : 0, memory_order_relaxed);
+		complete->busy_since_ns = 0;
+	}
+	pthread_mutex_unlock(&complete->lock);
+}
+
+uint64_t complete_expect(struct complete *complete, uint64_t kernel_id)
+{
+	pthread_mutex_lock(&complete->lock);
+	uint64_t expected_ns = prediction_of(&complete->prediction, kernel_id);
+	pthread_mutex_unlock(&complete->lock);
+	return expected_ns;
 }
 
 void complete_push(struct complete_queue *queue, const struct complete_pending *pending)

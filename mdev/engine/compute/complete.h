@@ -28,6 +28,7 @@
 #include "mdev/engine/compute/blobs.h"
 #include "mdev/engine/compute/device.h"
 #include "scheduler/lease.h"
+#include "scheduler/prediction.h"
 #include "shim/wire/wire.h"
 
 #define COMPLETE_DEPTH 1024u	/* records of one queue in flight; power of two */
@@ -44,6 +45,9 @@ struct complete_pending {
 	uint64_t sequence;
 	uint64_t taken_ns;	/* device time base; 0 unless the queue is profiled */
 	cl_event event;		/* owned; NULL: nothing to ask */
+	cl_event first;		/* owned; of the first of several pieces, for their times; NULL: there is one, or nobody asks */
+	uint64_t kernel_id;	/* 0: no kernel */
+	bool is_split;		/* several pieces: its time says nothing about one */
 	struct complete_after *after;	/* owned; what it waits for, to be published first */
 	uint32_t after_count;
 	uint32_t slot;
@@ -105,6 +109,12 @@ struct complete {
 	uint64_t busy_since_ns;		/* 0: nothing on the device */
 	uint64_t published_ns;		/* when the last publication was */
 	_Atomic uint64_t cost_ns;	/* of one record lately: peak with decay */
+	struct prediction prediction;	/* of kernels that run whole; under the lock */
+	struct {
+		uint64_t kernel_id;
+		bool is_mixed;		/* it is not of one kernel alone */
+		bool has_split;
+	} published;			/* what is being published; under the lock */
 	bool wake_due;
 	bool stopping;
 };
@@ -138,7 +148,11 @@ void complete_count(struct complete *complete, uint32_t queue_id, uint64_t seque
 
 /* Work is about to be enqueued: busy time starts. */
 void complete_begin(struct complete *complete);
-/* Takes pending.event and .after. If the queue is full, earlier work is waited for. */
+/* Nothing is outstanding, and the lease goes back: busy time ends. */
+void complete_rest(struct complete *complete);
+/* How long the kernel is expected to run, whole; 0: none has been seen. */
+uint64_t complete_expect(struct complete *complete, uint64_t kernel_id);
+/* Takes pending.event, .first and .after. If the queue is full, earlier work is waited for. */
 void complete_push(struct complete_queue *queue, const struct complete_pending *pending);
 /* Everything pushed so far will be published without further calls. Wakes for answers given. */
 void complete_batch_end(struct complete *complete);

@@ -140,8 +140,10 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 	if (!cl)
 		return error;
 	*at = kernel_create(cl, hash_bytes(program->source_hash, name, strlen(name)));
-	if (*at)
+	if (*at) {
+		pieces_describe(x->pieces, *at, program, name);
 		return 0;
+	}
 	clReleaseKernel(cl);
 	return CL_OUT_OF_HOST_MEMORY;
 }
@@ -259,12 +261,16 @@ static int argument_set(struct executor *x, struct kernel *kernel, uint32_t inde
 	return error;
 }
 
-static int ndrange(struct executor *x, const struct parsed *p, cl_command_queue queue, const struct waits *waits,
-		   cl_event *ret_event)
+const struct kernel *execute_kernel_of(const struct executor *x, const struct parsed *p)
+{
+	return p->opcode == WIRE_NDRANGE && p->ndrange.kernel < WIRE_OBJECT_MAX ? x->objects->kernels[p->ndrange.kernel] : NULL;
+}
+
+static int ndrange(struct executor *x, const struct parsed *p, const struct complete_queue *queue, const struct waits *waits,
+		   bool with_event, struct complete_pending *pending)
 {
 	const struct parsed_ndrange *n = &p->ndrange;
 	struct kernel *kernel = x->objects->kernels[n->kernel];
-	bool offset = false;
 
 	if (!kernel)
 		return CL_INVALID_KERNEL;
@@ -275,15 +281,8 @@ static int ndrange(struct executor *x, const struct parsed *p, cl_command_queue 
 		if (error)
 			return error;
 	}
-	for (uint32_t i = 0; i < n->dimensions; i++)
-		offset |= n->offset[i] != 0;
-	/* One writer per counter: no read-modify-write needed. */
-	atomic_store_explicit(&x->status->kernel_id, kernel->name_hash, memory_order_relaxed);
-	atomic_store_explicit(&x->status->kernels, atomic_load_explicit(&x->status->kernels, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-	return clEnqueueNDRangeKernel(queue, kernel->cl, n->dimensions, offset ? n->offset : NULL, n->global,
-				      n->has_local ? n->local : NULL, waits->count, waits->count ? waits->events : NULL,
-				      ret_event);
+	pending->kernel_id = kernel->name_hash;
+	return pieces_launch(x->pieces, kernel, n, queue, waits->count, waits->events, with_event, pending);
 }
 
 static bool inside(const struct buffer *buffer, uint64_t offset, uint64_t bytes)
@@ -373,7 +372,7 @@ static int enqueue(struct executor *x, const struct parsed *p, struct complete_q
 	if (!error) {
 		switch (p->opcode) {
 		case WIRE_NDRANGE:
-			error = ndrange(x, p, queue->cl, &waits, ret_event);
+			error = ndrange(x, p, queue, &waits, with_event, pending);
 			break;
 		case WIRE_BUFFER_FILL:
 			error = fill(x, p, queue->cl, &waits, ret_event);
@@ -429,7 +428,8 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 		pending.after_count = 0;
 	}
 	refusal_tell(x, p->queue, p, error);
-	pending.status = error;
+	if (error)	/* else it is what became of the pieces */
+		pending.status = error;
 	pending.taken_ns = queue->profiling ? taken_ns : 0;
 	complete_push(queue, &pending);
 	/* Later than this record, so that it counts among the earlier ones. */

@@ -11,13 +11,14 @@
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/objects.h"
 #include "mdev/engine/compute/parse.h"
+#include "mdev/engine/compute/pieces.h"
 
 struct executor {
 	const struct device *device;
 	struct complete *complete;
 	struct blobs *blobs;
 	struct objects *objects;
-	struct lease_status *status;
+	struct pieces *pieces;
 	uint16_t refused[WIRE_QUEUE_COUNT];	/* records without a slot; what the page says is the guest's to change */
 	/* For buffers without a backing: asks for a total of device memory; false if it is not granted. */
 	bool (*charge)(void *data, uint64_t total_bytes);
@@ -26,6 +27,9 @@ struct executor {
 
 /* error: what parse_record returned. taken_ns: when the record was taken, device time base, 0 if nobody wants to know. */
 void execute_record(struct executor *executor, const struct parsed *parsed, int error, uint64_t taken_ns);
+
+/* The kernel that a record launches, NULL if it launches none. Until the next record that destroys it. */
+const struct kernel *execute_kernel_of(const struct executor *executor, const struct parsed *parsed);
 
 /* Drops the buffers that lie in blobs that vgpu-device wants back; `sequence` is the last record taken. */
 void execute_drop_dying(struct executor *executor, uint64_t sequence);

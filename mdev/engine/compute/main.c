@@ -162,6 +162,7 @@ static int serve(const struct engine_config *config, int aperture_fd)
 												       device.max_alloc_bytes,
 		.spin_ns = spin_ns(config),
 		.strategy = engine_config_variable(config, "VGPU_ENGINE_COMPLETION"),
+		.preempt = engine_config_variable(config, "VGPU_ENGINE_PREEMPT"),
 	};
 	int status_code = channel_serve(&settings);
 	return status_code;

@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mdev/engine/compute/chunk.h"
 #include "mdev/engine/compute/complete.h"
+#include "mdev/engine/compute/splittable.h"
 
 #define OBJECTS_VALUE_MAX 64u	/* longer argument values are set at every launch */
 
@@ -28,6 +30,7 @@ struct program {
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
+	struct splittable *splittable;	/* NULL: no kernel of it is */
 };
 
 struct kernel_arg {
@@ -41,6 +44,13 @@ struct kernel_arg {
 struct kernel {
 	cl_kernel cl;
 	uint64_t name_hash;	/* of program and name: kernel_id in the lease's status page */
+	/* Pieces (pieces.h) */
+	bool is_splittable;
+	bool ran_at_zero, ran_at_offset;	/* the driver has compiled what that takes */
+	bool may_be_uneven;	/* the driver has taken a launch whose local size does not divide it */
+	size_t max_group_size;
+	size_t required_local[3];	/* reqd_work_group_size; zeros: none */
+	struct chunk_cost cost;
 	uint32_t arg_count;
 	struct kernel_arg args[];
 };

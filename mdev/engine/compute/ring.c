@@ -46,6 +46,7 @@ struct ring {
 	struct complete complete;
 	struct objects objects;
 	struct executor executor;
+	struct pieces pieces;
 	struct parse_limits limits;
 	struct lease_holder lease;
 	struct bell bell;
@@ -57,6 +58,9 @@ struct ring {
 	uint32_t batch_count;
 	uint64_t batch_since_ns;
 	bool spin_allowed;
+	bool lease_used;	/* something was started under the lease */
+	bool acting;		/* on a queue record, which is not among the outstanding ones yet */
+	uint64_t next_kernel_id;	/* what would run first, 0 = not known */
 	bool joined;		/* the thread has ended; main thread only */
 	_Atomic bool kicked;
 	_Atomic bool stopping;
@@ -114,6 +118,9 @@ static void learn(struct ring *ring, bool in_time)
 
 static void attend_to_kick(struct ring *ring)
 {
+	/* A buffer dropped now would be let go of before a record that is being launched in pieces is done with it. */
+	if (ring->acting)
+		return;
 	if (atomic_exchange(&ring->kicked, false) && blobs_any_dying(ring->settings.blobs)) {
 		execute_drop_dying(&ring->executor, ring->sequence);
 		complete_batch_end(&ring->complete);
@@ -126,22 +133,64 @@ static bool take_lease(struct ring *ring)
 	if (ring->lease.held)
 		return true;
 	complete_batch_end(&ring->complete);	/* what has been answered is seen before this sleeps */
+	if (!atomic_load(&ring->complete.outstanding))
+		atomic_store_explicit(&ring->settings.status->kernel_id, ring->next_kernel_id, memory_order_relaxed);
 	while (lease_take(&ring->lease, LEASE_LOOK_MS)) {
 		attend_to_kick(ring);
 		if (atomic_load(&ring->stopping))
 			return false;
 	}
+	ring->lease_used = false;
 	return true;
 }
 
-/* Between records: obeys a revocation. */
-static bool obey_lease(struct ring *ring)
+/*
+ * pieces.may_start: the tail gate. What is expected to be longer than the rest of a contended lease is not started, unless it
+ * is the lease's first: that would never run. A lease that ends by a freeze needs none of this.
+ */
+static bool may_start(void *data, uint64_t expected_ns)
 {
-	if (!ring->lease.held || !lease_must_stop(&ring->lease, clock_now_ns()))
+	const struct ring *ring = data;
+	uint64_t now_ns = clock_now_ns();
+	uint64_t word = atomic_load_explicit(&ring->settings.grant->word, memory_order_acquire);
+
+	if (lease_must_stop(&ring->lease, now_ns) || atomic_load_explicit(&ring->stopping, memory_order_relaxed))
+		return false;
+	if (!ring->lease_used || !(word & LEASE_CONTENDED) || word & LEASE_FREEZES)
 		return true;
+	uint64_t deadline_ns = atomic_load_explicit(&ring->settings.grant->deadline_ns, memory_order_relaxed);
+	return !deadline_ns || (now_ns < deadline_ns && expected_ns <= deadline_ns - now_ns);
+}
+
+/* pieces.yield, and between records: gives the lease back, drained, and takes another. False: the engine is to stop. */
+static bool yield(void *data)
+{
+	struct ring *ring = data;
+
 	complete_drain(&ring->complete);
-	lease_release(&ring->lease, true);
-	return take_lease(ring);
+	complete_rest(&ring->complete);
+	atomic_store_explicit(&ring->settings.status->kernel_id, ring->next_kernel_id, memory_order_relaxed);
+	if (atomic_load(&ring->stopping))
+		return false;
+	lease_pass(&ring->lease);
+	if (!take_lease(ring))
+		return false;
+	ring->lease_used = true;	/* by what this was called for */
+	return true;
+}
+
+/* Before a record: obeys a revocation, and the tail gate. */
+static bool obey_lease(struct ring *ring, const struct kernel *kernel)
+{
+	uint64_t expected_ns = 0;
+
+	if (!(atomic_load_explicit(&ring->settings.grant->word, memory_order_relaxed) & LEASE_CONTENDED) || !kernel)
+		return !lease_must_stop(&ring->lease, clock_now_ns()) || yield(ring);
+	if (ring->lease_used)
+		expected_ns = pieces_expect(&ring->pieces, kernel) +
+			      atomic_load(&ring->complete.outstanding) *
+				      atomic_load_explicit(&ring->complete.cost_ns, memory_order_relaxed);
+	return may_start(ring, expected_ns) || yield(ring);
 }
 
 /* ---- taking records ------------------------------------------------------------------------------ */
@@ -238,11 +287,20 @@ static bool act(struct ring *ring, uint32_t bytes)
 	uint64_t taken_ns = device_now_ns(ring->settings.device);
 	int error = parse_record(ring->record, bytes, &ring->limits, &ring->parsed);
 
-	if (ring->parsed.queue && (!take_lease(ring) || !obey_lease(ring)))
-		return false;
+	if (ring->parsed.queue) {
+		const struct kernel *kernel = error ? NULL : execute_kernel_of(&ring->executor, &ring->parsed);
+		ring->next_kernel_id = kernel ? kernel->name_hash : 0;
+		if (!take_lease(ring) || !obey_lease(ring, kernel))
+			return false;
+		if (!atomic_load(&ring->complete.outstanding))
+			atomic_store_explicit(&ring->settings.status->kernel_id, ring->next_kernel_id, memory_order_relaxed);
+		ring->lease_used = true;
+		ring->acting = true;
+	}
 	if (ring->parsed.opcode == WIRE_PROGRAM_BUILD)
 		complete_batch_end(&ring->complete);	/* earlier completions do not wait for a compiler */
 	execute_record(&ring->executor, &ring->parsed, error, taken_ns);
+	ring->acting = false;
 	__atomic_store_n(&ring->engine_page->processed, ring->sequence, __ATOMIC_RELEASE);
 	if (ring->parsed.queue)
 		pace(ring);
@@ -431,12 +489,16 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
+	pieces_init(&ring->pieces, settings->device, &ring->complete, settings->grant, settings->status, settings->preempt);
+	ring->pieces.may_start = may_start;
+	ring->pieces.yield = yield;
+	ring->pieces.data = ring;
 	ring->executor = (struct executor){
 		.device = settings->device,
 		.complete = &ring->complete,
 		.blobs = settings->blobs,
 		.objects = &ring->objects,
-		.status = settings->status,
+		.pieces = &ring->pieces,
 		.charge = settings->charge,
 		.data = settings->data,
 	};

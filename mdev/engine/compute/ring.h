@@ -33,6 +33,7 @@ struct ring_settings {
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;		/* how long an idle engine polls before it sleeps */
 	const char *strategy;		/* complete.h; NULL: by trial */
+	const char *preempt;		/* pieces.h; NULL: as the grant says */
 	/* The ring is damaged: an enum wire_lost. The ring thread ends. */
 	void (*fault)(void *data, uint32_t reason);
 	bool (*charge)(void *data, uint64_t total_bytes);

@@ -67,6 +67,8 @@ static void write_config(struct harness *h, const struct harness_options *o)
 		fprintf(file, ",\"VGPU_ENGINE_COMPLETION\":\"%s\"", o->strategy);
 	if (o->spin_ns)
 		fprintf(file, ",\"VGPU_ENGINE_SPIN_NS\":\"%s\"", o->spin_ns);
+	if (o->preempt)
+		fprintf(file, ",\"VGPU_ENGINE_PREEMPT\":\"%s\"", o->preempt);
 	fprintf(file, "}}}\n");
 	assert_int_equal(fclose(file), 0);
 }

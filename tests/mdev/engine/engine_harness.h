@@ -28,6 +28,7 @@ struct harness_options {
 	const char *devices;		/* POCL_DEVICES; NULL: "pthread" */
 	const char *strategy;		/* VGPU_ENGINE_COMPLETION; NULL: by trial */
 	const char *spin_ns;		/* VGPU_ENGINE_SPIN_NS; NULL: default */
+	const char *preempt;		/* VGPU_ENGINE_PREEMPT; NULL: as the grant says */
 	bool discrete;			/* "unified": false */
 	bool no_lease;			/* start without a grant */
 };
