@@ -14,6 +14,8 @@
  *    depend on them.
  *  - the run queue: anybody who wants may be picked; a lease has a deadline while somebody else wants.
  *  - freezing does not fail.
+ *  - lease_pass is not here: to the pages it is a release, after which that engine waits longer, looking for itself, and the arbiter
+ *    may take the grant back sooner, by the same steps.
  *  - an engine's work: goes on for ever (own steps), or ends at any moment (what happens).
  *  - what happens, and nobody counts on: new work, work's end, a lease_take that times out, a give-up, deaths, new engines.
  */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* A real vgpu-compute on PoCL, made to run kernels in pieces: the results are those of whole runs, bit by bit. */
+#include <limits.h>
+#include <linux/futex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <CL/cl.h>
 #include <cmocka.h>
 
+#include "scheduler/arbiter.h"
 #include "tests/mdev/engine/engine_harness.h"
 
 #define OUT_BYTES (1u << 20)
@@ -44,7 +48,10 @@ static const char program_text[] =
 	"kernel void groups(global const uint *in, global uint *out, local uint *t)\n"
 	"{ out[get_global_id(0)] = get_group_id(0) * 1000 + get_num_groups(0); }\n"
 	"kernel void long_one(global const uint *in, global uint *out, local uint *t)\n"
-	"{ uint v = in[get_global_id(0)]; for (uint i = 0; i < 100000; i++) v = v * 1664525u + 1013904223u + (v >> 7); out[get_global_id(0)] = v; }\n";
+	"{ uint v = in[get_global_id(0)]; for (uint i = 0; i < 100000; i++) v = v * 1664525u + 1013904223u + (v >> 7); out[get_global_id(0)] = v; }\n"
+	"kernel void long_whole(global const uint *in, global uint *out, local uint *t)\n"
+	"{ uint v = in[get_global_id(0)]; for (uint i = 0; i < 100000; i++) v = v * 1664525u + 1013904223u + (v >> 7);\n"
+	"  out[get_global_id(0)] = get_num_groups(0) ? v : 0; }\n";
 
 struct launch_case {
 	const char *kernel;
@@ -306,7 +313,99 @@ static void the_tail_gate_keeps_a_long_kernel_for_the_next_lease(void **state)
 	harness_stop(&h);
 }
 
-int main(void)
+/* ---- with an arbiter, where nothing can be frozen ------------------------------------------------------ */
+
+/* Who wants the device all the time, for a millisecond each time. */
+struct other {
+	struct lease_grant grant;
+	struct lease_status status;
+	uint64_t since_ns;
+	unsigned turns;
+};
+
+static void wake(struct lease_grant *grant, void *data)
+{
+	(void)data;
+	syscall(SYS_futex, (const uint32_t *)(const void *)&grant->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void other_moves(struct other *other, uint64_t now_ns)
+{
+	uint64_t word = atomic_load(&other->grant.word);
+
+	if (atomic_load(&other->status.state) == LEASE_RUN) {
+		if (now_ns - other->since_ns < 1000000u)
+			return;
+		atomic_store(&other->status.passed, (uint64_t)lease_word_epoch(word) + 1);
+		atomic_store(&other->status.state, LEASE_WANT);
+	} else if ((word & LEASE_GRANTED) && !(word & LEASE_REVOKE) &&
+		   atomic_load(&other->status.passed) != (uint64_t)lease_word_epoch(word) + 1) {
+		atomic_store(&other->status.run_epoch, lease_word_epoch(word));
+		atomic_store(&other->status.state, LEASE_RUN);
+		other->since_ns = now_ns;
+		other->turns++;
+	}
+}
+
+/* How many turns the other gets while one launch of the kernel runs, and what that computes. */
+static unsigned turns_within(const char *kernel, uint8_t *results)
+{
+	static const struct arbiter_settings settings = {.slice_ns = 4000000, .overrun_grace_ns = 10000000};
+	static const struct arbiter_ops ops = {.wake = wake};
+	const struct launch_case c = {kernel, 1, {0}, {ITEMS * 4}, {64}, true};
+	struct other other = {.grant = {.magic = LEASE_MAGIC, .version = LEASE_VERSION}, .status = {.state = LEASE_WANT}};
+	struct arbiter *arbiter = arbiter_create(&settings, &ops, NULL);
+	struct harness h;
+	struct harness_launch l;
+
+	assert_non_null(arbiter);
+	set_up(&h, &(struct harness_options){.no_lease = true});
+	assert_int_equal(harness_kernel(&h, 1, 1, c.kernel), 0);
+	struct arbiter_entity *mine = arbiter_add(arbiter, h.grant, &h, harness_now_ns());
+	struct arbiter_entity *its = arbiter_add(arbiter, &other.grant, &other, harness_now_ns());
+	assert_non_null(mine);
+	assert_non_null(its);
+	assert_non_null(arbiter_engine_add(mine, h.status, NULL));
+	assert_non_null(arbiter_engine_add(its, &other.status, NULL));
+	uint32_t slot = harness_slot(&h);
+	put_case(&l, &c, HARNESS_QUEUE, 1, slot);
+	uint64_t sequence = harness_launch_put(&h, &l), until_ns = harness_now_ns() + 60000000000u;
+	unsigned before = 0;
+	while (!harness_is_done(&h, slot, sequence)) {
+		uint64_t now_ns = harness_now_ns();
+		assert_true(now_ns < until_ns);
+		if (!atomic_load(&h.status->pieces))
+			before = other.turns;
+		other_moves(&other, now_ns);
+		arbiter_run(arbiter, now_ns);
+		usleep(100);
+	}
+	memcpy(results, h.memory + OUT_BYTES, OUT_BYTES);
+	arbiter_destroy(arbiter);
+	harness_stop(&h);
+	return other.turns - before;
+}
+
+static void others_have_turns_within_a_long_kernel_that_can_be_split(void **state)
+{
+	uint8_t *split = malloc(OUT_BYTES), *whole = malloc(OUT_BYTES);
+
+	(void)state;
+	assert_non_null(split);
+	assert_non_null(whole);
+	unsigned turns = turns_within("long_one", split);
+	if (turns < 10)
+		fail_msg("%u turns of another within a kernel in pieces", turns);
+	turns = turns_within("long_whole", whole);
+	if (turns > 2)
+		fail_msg("%u turns of another within a kernel that is whole", turns);
+	assert_memory_equal(split, whole, OUT_BYTES);
+	free(split);
+	free(whole);
+}
+
+/* With an argument: only the tests whose names match it. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_give_the_bits_of_the_whole),
@@ -314,7 +413,10 @@ int main(void)
 		cmocka_unit_test(only_a_contended_grant_that_does_not_freeze_asks_for_pieces),
 		cmocka_unit_test(another_holder_gets_in_between_pieces),
 		cmocka_unit_test(the_tail_gate_keeps_a_long_kernel_for_the_next_lease),
+		cmocka_unit_test(others_have_turns_within_a_long_kernel_that_can_be_split),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
