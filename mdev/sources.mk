@@ -5,7 +5,7 @@ SERVICE_SRCS := \
 	mdev/child.c mdev/daemon_options.c mdev/event_log.c mdev/folder.c mdev/freezer.c mdev/groups.c \
 	mdev/gpu/capset.c mdev/gpu/mediated.c mdev/gpu/probe.c \
 	mdev/instance.c mdev/instance_engines.c mdev/instance_keeper.c mdev/instance_stop.c \
-	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/lease_trace.c mdev/leases.c mdev/lock_holder.c mdev/log/log.c \
+	mdev/ipc/seqpacket.c mdev/json/json_reader.c mdev/keeper_client.c mdev/lease_trace.c mdev/leases.c mdev/leases_hands.c mdev/leases_members.c mdev/leases_settings.c mdev/lock_holder.c mdev/log/log.c \
 	mdev/process_note.c mdev/profile.c mdev/quantity.c mdev/refusal.c mdev/sched_settings.c \
 	mdev/service.c mdev/service_profiles.c mdev/service_sched.c mdev/service_trace.c mdev/service_vgpus.c \
 	mdev/store/store.c mdev/vgpu_spec.c \

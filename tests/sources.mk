@@ -26,7 +26,7 @@ test_freezer_SRCS := tests/mdev/test_freezer.c mdev/freezer.c mdev/groups.c
 test_freezer_PKGS := cmocka
 test_groups_SRCS := tests/mdev/test_groups.c mdev/groups.c
 test_groups_PKGS := cmocka
-test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/lease_trace.c mdev/freezer.c mdev/log/log.c scheduler/lease.c scheduler/trace.c \
+test_leases_SRCS := tests/mdev/test_leases.c mdev/leases.c mdev/leases_hands.c mdev/leases_members.c mdev/leases_settings.c mdev/lease_trace.c mdev/freezer.c mdev/log/log.c scheduler/lease.c scheduler/trace.c \
 	$(ARBITER_SRCS)
 test_leases_PKGS := cmocka jansson
 TEST_PROGRAMS += fake-libexec/vgpu-keeper
