@@ -143,6 +143,8 @@ fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
 
+FUZZERS += fuzz_arbiter
+fuzz_arbiter_SRCS := tests/fuzz/fuzz_arbiter.c $(ARBITER_SRCS)
 # Every fuzz target's seeds in the unit tests, without a fuzzer: replay_TARGET.
 define replay_test
 TESTS += replay_$(1)
