@@ -254,7 +254,8 @@ int arbiter_keep(struct arbiter_entity *entity, struct entity_record records[2],
 		if (!error) {
 			run_queue_remove(queue, entity->policy, now_ns);
 			entity->policy = restored;
-			adopt(entity, now_ns);
+			if (entity->is_leasing)
+				run_queue_adopt(queue, restored, now_ns);
 		}
 	}
 	entity->records = records;

@@ -176,6 +176,10 @@ fuzz_scenario_SRCS := tests/fuzz/fuzz_scenario.c $(SIM_FILE_SRCS)
 fuzz_scenario_PKGS := jansson
 fuzz_scenario_LIBS := -lm
 
+# Forged lease pages.
+FUZZERS += fuzz_arbiter
+fuzz_arbiter_SRCS := tests/fuzz/fuzz_arbiter.c $(ARBITER_SRCS)
+
 # Every fuzz target's seeds in the unit tests, without a fuzzer: replay_TARGET.
 define replay_test
 TESTS += replay_$(1)
