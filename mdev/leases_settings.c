@@ -14,7 +14,7 @@
  */
 #define CPU_SWITCH_COST_NS 30000ull
 #define CPU_SWITCH_PPM 6000u
-#define CPU_ROUND_NS 80000000ull
+#define CPU_ROUND_NS 64000000ull
 #define CPU_SLICE_MAX_NS 12000000ull
 
 int leases_edit(struct leases *leases, struct leases_vgpu *vgpu, const struct entity_settings *settings, uint64_t hang_timeout_ns,

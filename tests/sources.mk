@@ -55,6 +55,12 @@ test_launcher_qemu_args_PKGS := cmocka
 test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
+# Counts that are bars (tests/e2e/counts.sh).
+TEST_PROGRAMS += count_client count_instructions
+count_client_SRCS := tests/counts/client.c
+count_client_PKGS := OpenCL
+count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c scheduler/lease.c
+
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
@@ -66,6 +72,7 @@ E2E += tests/e2e/direct_hostile.sh
 E2E += tests/e2e/service.sh
 E2E += tests/e2e/settings.sh
 E2E += tests/e2e/trace.sh
+E2E += tests/e2e/counts.sh
 E2E += tests/e2e/service_stress.sh
 E2E += tests/e2e/full_disk.sh
 E2E += tests/e2e/san_leaks.sh

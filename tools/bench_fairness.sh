@@ -489,7 +489,7 @@ part_realtime() {
 }
 
 switch_policy() { # POLICY
-	set_gpu --policy "$1"
+	set_gpu --policy "$1" --slots 4
 	bench sleep-until $((begin + (round * 2 + 2) * phase_s * 1000000000 - 20000000))
 	set_gpu --policy best-effort
 }
@@ -504,7 +504,7 @@ one_holding() { # POLICY
 	row "holding.$1.lone_share" "$(ratio 1 0)" ratio
 	row "holding.$1.lone_error" "$(awk "BEGIN { e = 100 * ($(ratio 1 0) * 4 - 1); print (e < 0 ? -e : e) }")" "%" "<= 1"
 	new_run
-	set_gpu --policy "$1"
+	set_gpu --policy "$1" --slots 4
 	# shellcheck disable=SC2046
 	for i in 0 1 2; do start_client "c$i" "$i" 0 --load backlog $(kernel_options 2ms); done
 	# shellcheck disable=SC2046

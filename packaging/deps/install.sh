@@ -42,6 +42,8 @@ test  curl                sends the service bad requests
 test  python3-minimal     the same, and breaks connections
 test  clinfo              shows OpenCL devices
 test  clpeak              measures OpenCL devices
+test  strace              counts system calls
+test  valgrind            counts instructions
 demo  jq                  reads the service's JSON
 fresh mmdebstrap          makes an empty Debian 13
 fresh git                 clones the sources into it
