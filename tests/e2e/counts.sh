@@ -29,7 +29,7 @@ count_calls() { # COUNT
 	read -r -t 60 said <&8
 	kill -INT "$tracer"
 	wait "$tracer"
-	[ "$said" = done ] || { echo "the client says '$said' after $1 commands"; cat "$WORK/client"; return 1; }
+	[ "$said" = "done" ] || { echo "the client says '$said' after $1 commands"; cat "$WORK/client"; return 1; }
 	CALLS=$(awk '$NF == "total" { print $4 }' "$WORK/calls")
 	[ -n "$CALLS" ] || { cat "$WORK/calls"; return 1; }
 }
@@ -72,7 +72,7 @@ else
 	OCL_ICD_VENDORS="$WORK/vendors" VGPU_SOCKET=$socket "$BUILD/tests/count_client" <"$WORK/to" >"$WORK/from" 2>"$WORK/client" &
 	CLIENT_PID=$!
 	STARTED_PIDS+=("$CLIENT_PID")
-	warm_up() { local said; echo 2000 >&7; read -r -t 60 said <&8; [ "$said" = done ]; }
+	warm_up() { local said; echo 2000 >&7; read -r -t 60 said <&8; [ "$said" = "done" ]; }
 	check "a client computes" warm_up
 	check "a lone vGPU's commands cost no system call of ours" no_call_per_command
 	exec 7>&- 8>&-
