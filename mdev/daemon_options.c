@@ -26,7 +26,7 @@ static const char usage[] =
 	"  --libexec-dir DIR          where vgpu-keeper, vgpu-device and vgpu-compute lie (this program's folder)\n"
 	"  --icd PATH                 only this OpenCL driver; may be repeated (all of /etc/OpenCL/vendors)\n"
 	"  --engine-environment K=V   for OpenCL drivers in engines and probes; may be repeated\n"
-	"  --slice-us N               time slice of a contended GPU, 100 to 1000000 (4000)\n"
+	"  --slice-us N               time slice of a contended GPU, 100 to 1000000 (by GPU)\n"
 	"  --probe-timeout-ms N       how long a driver may take to show its devices, 100 to 600000 (30000)\n"
 	"  --stop-vgpus-on-exit       end the vGPUs with the service; else they run on and are found again\n"
 	"  --config FILE              the same words, one 'name = value' a line\n"
