@@ -27,7 +27,7 @@ static void overrun(void *owner, uint64_t held_ns, void *data)
 	vgpu->overruns_unsaid++;
 	if (vgpu->overrun_logged_ns && now_ns - vgpu->overrun_logged_ns < OVERRUN_LOG_NS)
 		return;
-	log_warning("vGPU %s does not give %s back: %llu ms since its grant (%llu such since the last line); it is waited for",
+	log_warning("vGPU %s does not give %s back: %llu ms since its grant (%llu such since the last line)",
 		    vgpu->name, vgpu->queue->name, (unsigned long long)(held_ns / 1000000),
 		    (unsigned long long)vgpu->overruns_unsaid);
 	vgpu->overrun_logged_ns = now_ns;

@@ -79,7 +79,6 @@ struct arbiter_settings {
 	bool freezes;			/* leases end by ops.freeze, at the deadline */
 	uint32_t processors;		/* the parent is so many processors, and ops.cpu_ns counts; 0 = something else */
 };
-#define ARBITER_SLICE_NS 4000000ull
 #define ARBITER_OVERRUN_GRACE_NS 10000000ull	/* preempt_timeout */
 #define ARBITER_FOLD_NS 1000000000ull		/* how often an open lease's use is written to its page */
 #define ARBITER_SQUAT_NS 2000000ull		/* processor time without a lease that is only charged; more, and it waits for one */

@@ -116,7 +116,7 @@ void world_begin(struct world *world, unsigned count, uint64_t leases)
 {
 	memset(world, 0, sizeof(*world));
 	world->settings = (struct arbiter_settings){
-		.slice_ns = ARBITER_SLICE_NS, .overrun_grace_ns = ARBITER_OVERRUN_GRACE_NS, .freezes = true, .processors = 4};
+		.slice_ns = WORLD_SLICE_NS, .overrun_grace_ns = ARBITER_OVERRUN_GRACE_NS, .freezes = true, .processors = 4};
 	world->count = count;
 	world->now_ns = 1000 * MS;
 	for (unsigned i = 0; i < count; i++) {

@@ -12,6 +12,8 @@
 
 #include "scheduler/arbiter.h"
 
+#define WORLD_SLICE_NS 4000000ull	/* of all vGPUs */
+
 #define MS 1000000ull
 #define WORLD_VGPUS_MAX 6
 

@@ -290,7 +290,7 @@ static void an_open_lease_freezes_too_once_somebody_waits(void **state)
 	arbiter_totals(world.arbiter, &totals);
 	assert_int_equal(totals.switches, 2);
 	assert_int_equal(totals.freezes, 1);
-	assert_int_equal(totals.contended_ns, ARBITER_SLICE_NS);
+	assert_int_equal(totals.contended_ns, WORLD_SLICE_NS);
 	assert_int_equal(totals.lost_ns, 0);
 	world_end(&world);
 }
@@ -392,7 +392,7 @@ static void live(uint64_t seed)
 	}
 	uint64_t share_ns = (world.now_ns - begin_ns) / count * (leases < count ? leases : count);
 	/* A freeze takes up to 50 us of a slice of 4 ms, from all leases, and this clock moves by half milliseconds. */
-	uint64_t allowed_ns = 2 * ARBITER_SLICE_NS + ARBITER_OVERRUN_GRACE_NS + share_ns / 32 + liars * 2 * ARBITER_OVERRUN_GRACE_NS;
+	uint64_t allowed_ns = 2 * WORLD_SLICE_NS + ARBITER_OVERRUN_GRACE_NS + share_ns / 32 + liars * 2 * ARBITER_OVERRUN_GRACE_NS;
 	for (unsigned i = 0; i < count; i++) {
 		if (kind[i] == BACKLOGGED && served_ns[i] + allowed_ns < share_ns)
 			fail_msg("seed %lu: vGPU %u of %u (%u leases, %u liars, restarts %d) had %lu ms, its share is %lu ms", (unsigned long)seed, i,
