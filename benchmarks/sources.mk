@@ -25,7 +25,7 @@ vgpu-bench-path_PKGS := OpenCL
 vgpu-bench-path_LIBS := -lm
 
 # Without fairness/main.c, for its tests.
-BENCH_FAIRNESS_SRCS := $(addprefix benchmarks/fairness/,client_options.c client.c load.c attack.c spin.c calibration.c progress.c phases.c \
+BENCH_FAIRNESS_SRCS := $(addprefix benchmarks/fairness/,client_options.c client.c load.c attack.c spin.c meter.c calibration.c progress.c phases.c \
 	shares.c figures.c)
 
 PROGRAMS += vgpu-bench-fairness
