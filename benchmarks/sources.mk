@@ -14,7 +14,7 @@ vgpu-bench_LIBS := -lm
 $(foreach k,$(BENCH_KERNELS),$(eval $(BUILD)/obj/benchmarks/kernels/$(k).o: benchmarks/kernels/$(k).cl))
 
 # Without path/main.c, for its tests.
-BENCH_PATH_SRCS := benchmarks/path/path_options.c benchmarks/path/samples.c benchmarks/path/measure.c \
+BENCH_PATH_SRCS := benchmarks/path/path_options.c benchmarks/path/samples.c benchmarks/path/measure.c benchmarks/path/work.c \
 	benchmarks/path/side.c benchmarks/path/line.c benchmarks/path/results.c benchmarks/path/rows.c \
 	benchmarks/path/launch.c benchmarks/path/machine.c benchmarks/path/path_report.c \
 	benchmarks/path/compare.c
