@@ -59,7 +59,7 @@ test_launcher_accel_PKGS := cmocka
 TEST_PROGRAMS += count_client count_instructions
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
-count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c scheduler/lease.c
+count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c scheduler/lease.c
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
@@ -110,11 +110,11 @@ test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/comp
 test_jail_seccomp_PKGS := cmocka libseccomp
 
 TESTS += test_parse
-test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 test_parse_PKGS := cmocka
 
 FUZZERS += fuzz_wire_parse
-fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 
 SPLITTABLE_SRCS := $(addprefix mdev/engine/compute/,splittable.c builtins.c source_tokens.c) tests/mdev/engine/splittable_sources.c
 TESTS += test_splittable
