@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c images.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c

@@ -91,8 +91,7 @@ void execute_buffer_unuse(struct executor *x, struct buffer *buffer)
 			x->objects->charged_bytes -= buffer->charged_bytes;
 			x->charge(x->data, x->objects->charged_bytes);
 		}
-		free(buffer->image);
-		free(buffer);
+		buffer_free(buffer);
 		buffer = parent;
 	}
 }

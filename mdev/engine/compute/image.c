@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mdev/engine/compute/image_linear.h"
+
 #define FORMATS_MAX 1024u
 
 static uint64_t limit_of(const struct device *device, cl_device_info param)
@@ -106,6 +108,10 @@ int image_create(struct executor *x, const struct parsed *p)
 		execute_buffer_unuse(x, made);
 		return error ? error : CL_OUT_OF_RESOURCES;
 	}
+	if (c->shape.type == CL_MEM_OBJECT_IMAGE1D_BUFFER) {
+		image->linear = made->parent->cl;
+		clRetainMemObject(image->linear);
+	}
 	image->shape = c->shape;
 	image->format = c->format;
 	made->bytes = c->bytes;
@@ -160,21 +166,6 @@ int sampler_create(struct executor *x, const struct parsed *p)
 
 /* ---- commands ----------------------------------------------------------------------------------- */
 
-struct queued {
-	struct executor *x;
-	cl_command_queue queue;
-	cl_uint wait_count;
-	const cl_event *waits;
-	cl_event *event;
-};
-
-static const struct buffer *find_image(const struct executor *x, uint32_t id)
-{
-	const struct buffer *found = x->objects->buffers[id];
-
-	return found && found->image ? found : NULL;
-}
-
 struct size3 {
 	size_t v[3];
 };
@@ -183,14 +174,40 @@ static struct size3 size3(const uint64_t from[3])
 	return (struct size3){{from[0], from[1], from[2]}};
 }
 
-static int transfer(const struct queued *q, const struct parsed *p, uint64_t *ret_pinned_blob)
+static const struct buffer *find_image(const struct executor *x, uint32_t id)
+{
+	const struct buffer *found = x->objects->buffers[id];
+
+	return found && found->image ? found : NULL;
+}
+
+/* Between the image and memory that stays pinned. */
+static int transfer_enqueue(const struct image_target *t, bool write, const struct buffer *image, const struct parsed_image_transfer *p,
+			    uint64_t row_pitch, uint64_t slice_pitch, void *memory)
+{
+	const struct size3 origin = size3(p->origin), region = size3(p->region);
+	const cl_mem linear = image->image->linear;
+	const size_t bytes = image->image->shape.pixel_bytes;
+
+	if (linear && write)
+		return clEnqueueWriteBuffer(t->queue, linear, CL_FALSE, origin.v[0] * bytes, region.v[0] * bytes, memory, t->wait_count,
+					    t->waits, t->ret_event);
+	if (linear)
+		return clEnqueueReadBuffer(t->queue, linear, CL_FALSE, origin.v[0] * bytes, region.v[0] * bytes, memory, t->wait_count,
+					   t->waits, t->ret_event);
+	if (write)
+		return clEnqueueWriteImage(t->queue, image->cl, CL_FALSE, origin.v, region.v, row_pitch, slice_pitch, memory, t->wait_count,
+					   t->waits, t->ret_event);
+	return clEnqueueReadImage(t->queue, image->cl, CL_FALSE, origin.v, region.v, row_pitch, slice_pitch, memory, t->wait_count, t->waits,
+				  t->ret_event);
+}
+
+static int transfer(struct executor *x, const struct image_target *target, const struct parsed *p, uint64_t *ret_pinned_blob)
 {
 	const struct parsed_image_transfer *t = &p->image_transfer;
-	const struct buffer *image = find_image(q->x, t->image);
-	const struct size3 origin = size3(t->origin), region = size3(t->region);
+	const struct buffer *image = find_image(x, t->image);
 	uint64_t row_pitch = t->row_pitch, slice_pitch = t->slice_pitch, span;
 	struct wire_image_rows rows;
-	int error;
 
 	if (!image)
 		return CL_INVALID_MEM_OBJECT;
@@ -198,26 +215,21 @@ static int transfer(const struct queued *q, const struct parsed *p, uint64_t *re
 	    !wire_image_pitches(&image->image->shape, &rows, &row_pitch, &slice_pitch) ||
 	    !wire_image_span(&rows, row_pitch, slice_pitch, &span) || span > t->range.bytes)
 		return CL_INVALID_VALUE;
-	void *memory = blobs_pin(q->x->blobs, &t->range);
+	void *memory = blobs_pin(x->blobs, &t->range);
 	if (!memory)
 		return CL_INVALID_VALUE;
-	if (p->opcode == WIRE_IMAGE_WRITE)
-		error = clEnqueueWriteImage(q->queue, image->cl, CL_FALSE, origin.v, region.v, row_pitch, slice_pitch, memory,
-					    q->wait_count, q->waits, q->event);
-	else
-		error = clEnqueueReadImage(q->queue, image->cl, CL_FALSE, origin.v, region.v, row_pitch, slice_pitch, memory,
-					   q->wait_count, q->waits, q->event);
+	int error = transfer_enqueue(target, p->opcode == WIRE_IMAGE_WRITE, image, t, row_pitch, slice_pitch, memory);
 	if (error)
-		blobs_unpin(q->x->blobs, t->range.blob_id);
+		blobs_unpin(x->blobs, t->range.blob_id);
 	else
 		*ret_pinned_blob = t->range.blob_id;
 	return error;
 }
 
-static int copy(const struct queued *q, const struct parsed *p)
+static int copy(const struct executor *x, const struct image_target *t, const struct parsed *p)
 {
 	const struct parsed_image_copy *c = &p->image_copy;
-	const struct buffer *source = find_image(q->x, c->source), *destination = find_image(q->x, c->destination);
+	const struct buffer *source = find_image(x, c->source), *destination = find_image(x, c->destination);
 	const struct size3 from = size3(c->source_origin), to = size3(c->destination_origin), region = size3(c->region);
 
 	if (!source || !destination)
@@ -229,14 +241,17 @@ static int copy(const struct queued *q, const struct parsed *p)
 		return CL_INVALID_VALUE;
 	if (source == destination && wire_image_overlap(c->source_origin, c->destination_origin, c->region))
 		return CL_MEM_COPY_OVERLAP;
-	return clEnqueueCopyImage(q->queue, source->cl, destination->cl, from.v, to.v, region.v, q->wait_count, q->waits, q->event);
+	if (source->image->linear || destination->image->linear)
+		return image_linear_copy(t, source, from.v, destination, to.v, region.v);
+	return clEnqueueCopyImage(t->queue, source->cl, destination->cl, from.v, to.v, region.v, t->wait_count, t->waits, t->ret_event);
 }
 
-static int buffer_copy(const struct queued *q, const struct parsed *p)
+static int buffer_copy(const struct executor *x, const struct image_target *t, const struct parsed *p)
 {
 	const struct parsed_image_buffer_copy *c = &p->image_buffer_copy;
-	const struct buffer *image = find_image(q->x, c->image), *buffer = q->x->objects->buffers[c->buffer];
+	const struct buffer *image = find_image(x, c->image), *buffer = x->objects->buffers[c->buffer];
 	const struct size3 origin = size3(c->origin), region = size3(c->region);
+	const bool to_buffer = p->opcode == WIRE_IMAGE_TO_BUFFER;
 	struct wire_image_rows rows;
 	uint64_t bytes;
 
@@ -246,40 +261,46 @@ static int buffer_copy(const struct queued *q, const struct parsed *p)
 	    __builtin_mul_overflow(rows.row_bytes, rows.rows, &bytes) || __builtin_mul_overflow(bytes, rows.slices, &bytes) ||
 	    c->offset > buffer->bytes || bytes > buffer->bytes - c->offset)
 		return CL_INVALID_VALUE;
-	return p->opcode == WIRE_IMAGE_TO_BUFFER ?
-		       clEnqueueCopyImageToBuffer(q->queue, image->cl, buffer->cl, origin.v, region.v, c->offset, q->wait_count, q->waits,
-						  q->event) :
-		       clEnqueueCopyBufferToImage(q->queue, buffer->cl, image->cl, c->offset, origin.v, region.v, q->wait_count, q->waits,
-						  q->event);
+	const cl_mem linear = image->image->linear;
+	const size_t at = origin.v[0] * image->image->shape.pixel_bytes;
+	if (linear)
+		return clEnqueueCopyBuffer(t->queue, to_buffer ? linear : buffer->cl, to_buffer ? buffer->cl : linear, to_buffer ? at : c->offset,
+					   to_buffer ? c->offset : at, bytes, t->wait_count, t->waits, t->ret_event);
+	return to_buffer ? clEnqueueCopyImageToBuffer(t->queue, image->cl, buffer->cl, origin.v, region.v, c->offset, t->wait_count, t->waits,
+						      t->ret_event) :
+			   clEnqueueCopyBufferToImage(t->queue, buffer->cl, image->cl, c->offset, origin.v, region.v, t->wait_count, t->waits,
+						      t->ret_event);
 }
 
-static int fill(const struct queued *q, const struct parsed *p)
+static int fill(const struct executor *x, const struct image_target *t, const struct parsed *p)
 {
 	const struct parsed_image_fill *f = &p->image_fill;
-	const struct buffer *image = find_image(q->x, f->image);
+	const struct buffer *image = find_image(x, f->image);
 	const struct size3 origin = size3(f->origin), region = size3(f->region);
 
 	if (!image)
 		return CL_INVALID_MEM_OBJECT;
 	if (!wire_image_inside(&image->image->shape, f->origin, f->region))
 		return CL_INVALID_VALUE;
-	return clEnqueueFillImage(q->queue, image->cl, f->color, origin.v, region.v, q->wait_count, q->waits, q->event);
+	if (image->image->linear)
+		return image_linear_fill(x->device->context, t, image, f->color, f->origin[0], f->region[0]);
+	return clEnqueueFillImage(t->queue, image->cl, f->color, origin.v, region.v, t->wait_count, t->waits, t->ret_event);
 }
 
 int image_enqueue(struct executor *x, const struct parsed *p, cl_command_queue queue, cl_uint wait_count, const cl_event *waits,
 		  cl_event *ret_event, uint64_t *ret_pinned_blob)
 {
-	const struct queued q = {x, queue, wait_count, wait_count ? waits : NULL, ret_event};
+	const struct image_target target = {queue, wait_count, wait_count ? waits : NULL, ret_event};
 
 	switch (p->opcode) {
 	case WIRE_IMAGE_COPY:
-		return copy(&q, p);
+		return copy(x, &target, p);
 	case WIRE_IMAGE_TO_BUFFER:
 	case WIRE_IMAGE_FROM_BUFFER:
-		return buffer_copy(&q, p);
+		return buffer_copy(x, &target, p);
 	case WIRE_IMAGE_FILL:
-		return fill(&q, p);
+		return fill(x, &target, p);
 	default:
-		return transfer(&q, p, ret_pinned_blob);
+		return transfer(x, &target, p, ret_pinned_blob);
 	}
 }

@@ -21,14 +21,21 @@ int objects_init(struct objects *objects)
 	return -ENOMEM;
 }
 
+void buffer_free(struct buffer *buffer)
+{
+	if (buffer->image && buffer->image->linear)
+		clReleaseMemObject(buffer->image->linear);
+	free(buffer->image);
+	free(buffer);
+}
+
 /* With what it lies in, if nobody else uses that. */
-static void buffer_free(struct buffer *buffer)
+static void buffer_unuse(struct buffer *buffer)
 {
 	while (buffer && !--buffer->uses) {
 		struct buffer *parent = buffer->parent;
 
-		free(buffer->image);
-		free(buffer);
+		buffer_free(buffer);
 		buffer = parent;
 	}
 }
@@ -48,7 +55,7 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 		clReleaseMemObject(buffer->cl);
 		if (buffer->blob_id)
 			blobs_unpin(blobs, buffer->blob_id);
-		buffer_free(buffer);
+		buffer_unuse(buffer);
 	}
 	for (uint32_t i = 0; i < WIRE_OBJECT_MAX; i++)
 		if (objects->samplers[i])

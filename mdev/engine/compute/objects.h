@@ -22,6 +22,7 @@
 struct image {
 	struct wire_image_shape shape;
 	cl_image_format format;
+	cl_mem linear;		/* of a 1D_BUFFER: the buffer it is, retained; else NULL */
 };
 
 /* A memory object: a buffer, or an image. */
@@ -95,6 +96,9 @@ void kernel_destroy(struct kernel *kernel);
 uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index);
 void program_destroy(struct program *program);
 void sampler_destroy(struct sampler *sampler);
+
+/* Of what is in no table any more. */
+void buffer_free(struct buffer *buffer);
 
 /* FNV-1a. */
 uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t count);

@@ -32,5 +32,6 @@ int zerocopy_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
 int scan_main(int argc, char **argv);
 int wild_main(int argc, char **argv);
+int images_main(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ static const struct {
 	{"spin", spin_main, "one kernel of --ms N (0: for ever) writing --bytes N"},
 	{"scan", scan_main, "count dirty words in --bytes N of fresh memory"},
 	{"wild", wild_main, "a kernel out of bounds, then a new context"},
+	{"images", images_main, "images of every type, held to a model"},
 };
 
 int main(int argc, char **argv)
