@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c images.c images_kernels.c images_errors.c images_full.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
@@ -59,11 +59,12 @@ test_launcher_accel_PKGS := cmocka
 TEST_PROGRAMS += count_client count_instructions
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
-count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c scheduler/lease.c
+count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c scheduler/lease.c
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_images.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -100,6 +101,10 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_engine_images
+test_engine_images_SRCS := tests/mdev/engine/test_engine_images.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_images_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)
@@ -110,11 +115,11 @@ test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/comp
 test_jail_seccomp_PKGS := cmocka libseccomp
 
 TESTS += test_parse
-test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 test_parse_PKGS := cmocka
 
 FUZZERS += fuzz_wire_parse
-fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 
 SPLITTABLE_SRCS := $(addprefix mdev/engine/compute/,splittable.c builtins.c source_tokens.c) tests/mdev/engine/splittable_sources.c
 TESTS += test_splittable

@@ -39,14 +39,14 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
-	X(clGetSupportedImageFormats)
-
-/* In unsupported.c. docs/OPENCL.md says which error each one answers. */
-#define ENTRY_POINTS_UNSUPPORTED(X) \
+	X(clGetSupportedImageFormats) \
 	X(clCreateImage) X(clCreateImage2D) X(clCreateImage3D) X(clCreateImageWithProperties) X(clGetImageInfo) \
 	X(clEnqueueReadImage) X(clEnqueueWriteImage) X(clEnqueueCopyImage) X(clEnqueueCopyImageToBuffer) \
 	X(clEnqueueCopyBufferToImage) X(clEnqueueFillImage) X(clEnqueueMapImage) \
-	X(clCreateSampler) X(clCreateSamplerWithProperties) X(clRetainSampler) X(clReleaseSampler) X(clGetSamplerInfo) \
+	X(clCreateSampler) X(clCreateSamplerWithProperties) X(clRetainSampler) X(clReleaseSampler) X(clGetSamplerInfo)
+
+/* In unsupported.c. docs/OPENCL.md says which error each one answers. */
+#define ENTRY_POINTS_UNSUPPORTED(X) \
 	X(clCreatePipe) X(clGetPipeInfo) \
 	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
 	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \

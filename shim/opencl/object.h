@@ -24,6 +24,7 @@ enum object_kind {
 	OBJECT_PROGRAM,
 	OBJECT_KERNEL,
 	OBJECT_EVENT,
+	OBJECT_SAMPLER,
 	OBJECT_DEAD = 0x76474cff,	/* what a freed object says as long as its memory is not used again */
 };
 
@@ -96,6 +97,10 @@ struct _cl_device_id {
 	size_t max_parameter_bytes;
 	bool out_of_order;		/* accepted; run in order */
 	bool non_uniform;
+	bool images;			/* the host carries them, and the device has them */
+	bool image2d_from_buffer;
+	pthread_mutex_t format_lock;	/* guards formats */
+	struct image_formats *formats;	/* NULL: nobody has asked */
 	pthread_mutex_t lock;		/* guards session */
 	struct session *session;	/* held, until lost */
 };
@@ -147,7 +152,8 @@ struct _cl_command_queue {
 struct mapping {
 	struct mapping *next;
 	void *pointer;
-	size_t offset, bytes;
+	size_t offset, bytes;		/* of a buffer */
+	size_t origin[3], region[3];	/* of an image */
 	cl_map_flags flags;
 	struct memory_range staging;	/* slab NULL: none */
 	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
@@ -157,18 +163,39 @@ struct _cl_mem {
 	struct object object;
 	struct _cl_context *context;
 	const struct buffer_ops *ops;
+	struct image *image;		/* owned; NULL: a buffer */
 	cl_mem_flags flags;
 	size_t bytes;
 	void *host_ptr;			/* as given with USE_HOST_PTR */
-	struct _cl_mem *parent;		/* of a sub-buffer, held */
+	struct _cl_mem *parent;		/* of a sub-buffer or an image in a buffer, held */
 	size_t origin;
-	uint32_t id;
-	struct memory_range range;	/* unified: where it lies (a sub-buffer's has no slab); else zero */
+	uint32_t id;			/* images' are of the same kind */
+	struct memory_range range;	/* unified: where it lies (one in a parent has no slab); else zero */
 	cl_mem_properties *properties;
 	size_t property_count;
 	struct mapping *mappings;	/* guarded by context->lock, as map_count */
 	cl_uint map_count;
 	struct end_callback *end_callbacks;
+};
+
+static inline bool mem_is_buffer(const struct _cl_mem *mem)
+{
+	return object_is(mem, OBJECT_MEM) && !mem->image;
+}
+static inline bool mem_is_image(const struct _cl_mem *mem)
+{
+	return object_is(mem, OBJECT_MEM) && mem->image;
+}
+
+struct _cl_sampler {
+	struct object object;
+	struct _cl_context *context;
+	uint32_t id;
+	cl_bool normalized;
+	cl_addressing_mode addressing;
+	cl_filter_mode filter;
+	cl_sampler_properties *properties;
+	size_t property_count;		/* with the closing 0 */
 };
 
 struct argument_info {
@@ -221,6 +248,7 @@ struct _cl_kernel {
 	uint32_t *argument_room;	/* bytes kept for its value */
 	bool *argument_set;
 	struct _cl_mem **argument_mem;	/* as set, not held: the application keeps them until it has enqueued */
+	struct _cl_sampler **argument_sampler;	/* likewise */
 };
 
 /* What the shim itself does when a record is over: a read's copy out of staging. */
@@ -233,7 +261,7 @@ struct hook {
 	size_t bytes;
 	struct memory_range staging;
 	bool claimed;
-	/* Rows, for rectangles: 0 = one piece. */
+	/* Of an image: rows without gaps in staging, at these pitches in the destination. */
 	size_t row_bytes, rows, slices, row_pitch, slice_pitch;
 };
 
@@ -289,6 +317,8 @@ cl_int build_create(struct _cl_program *program, const char *options, struct bui
 void build_release(struct build *build);
 /* kernel.c */
 void kernel_release(struct _cl_kernel *kernel);
+/* sampler.c */
+void sampler_release(struct _cl_sampler *sampler);
 /* program.c */
 void program_release(struct _cl_program *program);
 /* context.c, queue.c */

@@ -14,7 +14,7 @@
 
 struct hook;
 
-enum id_kind { ID_BUFFER, ID_PROGRAM, ID_KERNEL, ID_KIND_COUNT };
+enum id_kind { ID_BUFFER, ID_PROGRAM, ID_KERNEL, ID_SAMPLER, ID_KIND_COUNT };
 
 struct session {
 	uint32_t references;	/* atomic */

@@ -51,7 +51,7 @@
 
 /* ---- versions and limits ------------------------------------------------------------------ */
 
-#define WIRE_VERSION 1u			/* what this header describes */
+#define WIRE_VERSION 2u			/* what this header describes */
 #define WIRE_VERSION_MIN 1u		/* the oldest a build of this header still speaks */
 #define WIRE_CAPSET_ID 20u		/* unallocated in virtio 1.3 §5.7; ids <= 30 reach Linux guests whole */
 #define WIRE_CAPSET_MAX_BYTES 16384u
@@ -85,6 +85,7 @@
 #define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
 #define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
 #define WIRE_CAPS_COMPUTE (1u << 1)
+#define WIRE_CAPS_IMAGES (1u << 2)	/* version 2: IMAGE_* and SAMPLER_* records, if the device's CL_DEVICE_IMAGE_SUPPORT says so */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -243,7 +244,18 @@ enum wire_opcode {
 	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
-	WIRE_OPCODE_COUNT
+	/* Version 2: images and samplers, in shim/wire/image.h. */
+	WIRE_IMAGE_CREATE = 16,
+	WIRE_IMAGE_FORMATS = 17,
+	WIRE_SAMPLER_CREATE = 18,
+	WIRE_SAMPLER_DESTROY = 19,
+	WIRE_IMAGE_WRITE = 20,		/* aperture range -> image */
+	WIRE_IMAGE_READ = 21,		/* image -> aperture range */
+	WIRE_IMAGE_COPY = 22,
+	WIRE_IMAGE_TO_BUFFER = 23,
+	WIRE_IMAGE_FROM_BUFFER = 24,
+	WIRE_IMAGE_FILL = 25,
+	WIRE_OPCODE_COUNT = 64		/* those in between fail their record */
 };
 
 /* Object records act when taken, in ring order, before any later record; `slot` answers then. */
@@ -322,6 +334,8 @@ enum wire_arg_kind {
 	WIRE_ARG_VALUE = 1,		/* bytes follow, padded to 8 */
 	WIRE_ARG_BUFFER = 2,		/* `object` = buffer id, 0 = NULL */
 	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
+	WIRE_ARG_IMAGE = 4,		/* `object` = image id */
+	WIRE_ARG_SAMPLER = 5,		/* `object` = sampler id */
 };
 struct wire_arg {
 	uint32_t kind;

@@ -27,9 +27,33 @@ static void hold_args(const struct parsed_ndrange *n, const uint8_t *record, siz
 	hold(n->dimensions >= 1 && n->dimensions <= 3 && n->arg_count <= WIRE_ARG_MAX);
 	for (uint32_t i = 0; i < n->arg_count; i++) {
 		const uint8_t *value = n->args[i].value;
-		hold(n->args[i].object < WIRE_OBJECT_MAX || n->args[i].kind != WIRE_ARG_BUFFER);
+		hold(n->args[i].object < WIRE_OBJECT_MAX ||
+		     (n->args[i].kind != WIRE_ARG_BUFFER && n->args[i].kind != WIRE_ARG_IMAGE && n->args[i].kind != WIRE_ARG_SAMPLER));
 		if (n->args[i].kind == WIRE_ARG_VALUE)
 			hold(value >= record && n->args[i].bytes <= (size_t)(record + bytes - value));
+	}
+}
+
+static void hold_box(const uint64_t origin[3], const uint64_t region[3])
+{
+	uint64_t end;
+
+	for (int i = 0; i < 3; i++)
+		hold(region[i] && !__builtin_add_overflow(origin[i], region[i], &end));
+}
+
+/* Every pixel that the shape allows lies in what the image takes, and that in its backing. */
+static void hold_image(const struct parsed_image_create *c, bool unified)
+{
+	const uint64_t last[3] = {c->shape.extent[0] - 1, c->shape.extent[1] - 1, c->shape.extent[2] - 1};
+
+	hold(c->image && c->image < WIRE_OBJECT_MAX && c->buffer < WIRE_OBJECT_MAX && c->shape.pixel_bytes && c->bytes <= 32768);
+	for (int i = 0; i < 3; i++)
+		hold(c->shape.extent[i] >= 1 && c->shape.extent[i] <= 512);
+	hold(wire_image_at(&c->shape, last, c->row_pitch, c->slice_pitch) + c->shape.pixel_bytes <= c->bytes);
+	if (c->backing.blob_id || c->backing.offset || c->backing.bytes) {
+		hold(unified && !c->buffer && c->backing.bytes == c->bytes);
+		hold_range(&c->backing);
 	}
 }
 
@@ -63,6 +87,28 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 	case WIRE_BUFFER_WRITE:
 	case WIRE_BUFFER_READ:
 		hold_range(&p->transfer.range);
+		break;
+	case WIRE_IMAGE_CREATE:
+		hold_image(&p->image_create, unified);
+		break;
+	case WIRE_IMAGE_FORMATS:
+		hold_range(&p->image_formats.reply);
+		break;
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+		hold_box(p->image_transfer.origin, p->image_transfer.region);
+		hold_range(&p->image_transfer.range);
+		break;
+	case WIRE_IMAGE_COPY:
+		hold_box(p->image_copy.source_origin, p->image_copy.region);
+		hold_box(p->image_copy.destination_origin, p->image_copy.region);
+		break;
+	case WIRE_IMAGE_TO_BUFFER:
+	case WIRE_IMAGE_FROM_BUFFER:
+		hold_box(p->image_buffer_copy.origin, p->image_buffer_copy.region);
+		break;
+	case WIRE_IMAGE_FILL:
+		hold_box(p->image_fill.origin, p->image_fill.region);
 		break;
 	default:
 		break;

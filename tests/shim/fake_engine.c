@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shim/transport/transport.h"
+#include "tests/shim/fake_images.h"
 
 #define DEVICE_EPOCH_NS 1000000000000ull	/* so that a test sees which clock it was given */
 #define SPIN_NS 30000
@@ -52,10 +53,11 @@ struct buffer {
 	uint8_t *address;
 	uint64_t bytes;
 	bool own;
+	struct fake_image image;
 	uint32_t slot;			/* parting: to be answered */
 	uint64_t sequence;
 };
-enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE };
+enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_INVERT };
 struct fake {
 	struct transport transport;
 	pthread_mutex_t lock;		/* blobs, fence */
@@ -73,6 +75,7 @@ struct fake {
 	bool queues[WIRE_QUEUE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
 	uint8_t kernels[WIRE_OBJECT_MAX];
+	bool samplers[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
 	uint64_t queued_ns;
 };
@@ -272,9 +275,10 @@ static void put(struct reply *reply, const void *bytes, size_t length)
 static void put_argument(struct reply *reply, uint32_t kind, const char *type, const char *name, uint32_t value_bytes)
 {
 	struct wire_arg_info info = {
-		.address_qualifier = kind == WIRE_ARG_BUFFER ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
+		.address_qualifier = kind == WIRE_ARG_BUFFER || kind == WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
 				     kind == WIRE_ARG_LOCAL ? CL_KERNEL_ARG_ADDRESS_LOCAL : CL_KERNEL_ARG_ADDRESS_PRIVATE,
-		.access_qualifier = CL_KERNEL_ARG_ACCESS_NONE,
+		.access_qualifier = kind != WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ACCESS_NONE :
+				    name[0] == 'i' ? CL_KERNEL_ARG_ACCESS_READ_ONLY : CL_KERNEL_ARG_ACCESS_WRITE_ONLY,
 		.type_name_bytes = (uint32_t)strlen(type),
 		.name_bytes = (uint32_t)strlen(name),
 		.kind = kind,
@@ -330,6 +334,12 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 		put_kernel(reply, "wide", 1, 0);
 		put_argument(reply, WIRE_ARG_VALUE, "double16", "value", 0);
 	}
+	if (strstr(source, "invert") && ++count) {
+		put_kernel(reply, "invert", 3, 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "in", 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "out", 0);
+		put_argument(reply, WIRE_ARG_SAMPLER, "sampler_t", "s", 0);
+	}
 	return count;
 }
 
@@ -379,7 +389,7 @@ static int32_t program_build(struct fake *fake, const struct wire_program_build 
 
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
 {
-	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide" };
+	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "invert" };
 	const char *name = (const char *)(record + 1);
 
 	if (fake->kernels[record->kernel % WIRE_OBJECT_MAX])
@@ -396,6 +406,13 @@ struct argument {
 	struct buffer *buffer;
 	uint64_t value[16];
 };
+
+static void invert(const struct buffer *in, struct buffer *out)
+{
+	for (uint64_t y = 0; y < in->image.shape.extent[1]; y++)
+		for (uint64_t i = 0; i < in->image.shape.extent[0] * in->image.shape.pixel_bytes; i++)
+			out->address[y * out->image.row_pitch + i] = (uint8_t)~in->address[y * in->image.row_pitch + i];
+}
 
 static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, bool *ret_crash)
 {
@@ -422,6 +439,12 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			at += (wire.bytes + 7) & ~7u;
 		} else if (wire.kind == WIRE_ARG_BUFFER && wire.object) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+		} else if (wire.kind == WIRE_ARG_IMAGE) {
+			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			if (!arguments[i].buffer || !arguments[i].buffer->image.bytes)
+				return CL_INVALID_MEM_OBJECT;
+		} else if (wire.kind == WIRE_ARG_SAMPLER && !fake->samplers[wire.object % WIRE_OBJECT_MAX]) {
+			violation("a sampler that is not there", wire.object);
 		}
 	}
 	if (at != end)
@@ -439,6 +462,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
 	}
+	if (which == KERNEL_INVERT)
+		invert(arguments[0].buffer, arguments[1].buffer);
 	if (which == KERNEL_SUM && arguments[1].kind != WIRE_ARG_LOCAL)
 		violation("no local memory", arguments[1].kind);
 	return which ? CL_SUCCESS : CL_INVALID_KERNEL;
@@ -480,6 +505,130 @@ static int32_t transfer(struct fake *fake, const struct wire_buffer_transfer *re
 	return CL_SUCCESS;
 }
 
+static int32_t image_create(struct fake *fake, const struct wire_image_create *record)
+{
+	struct buffer *buffer = &fake->buffers[record->image % WIRE_OBJECT_MAX];
+	struct buffer *parent = record->buffer ? buffer_find(fake, record->buffer, 0, 0) : NULL;
+	struct fake_image image = { 0 };
+
+	if (buffer->living)
+		violation("a buffer id in use", record->image);
+	if (!fake_image_make(record, &image) || (parent && image.bytes > parent->bytes))
+		violation("an image that cannot be", record->type);
+	memset(buffer, 0, sizeof(*buffer));
+	buffer->image = image;
+	buffer->bytes = image.bytes;
+	if (parent) {
+		buffer->address = parent->address;
+	} else if (record->backing.bytes) {
+		buffer->address = range_find(fake, &record->backing);
+		if (buffer->address)
+			overlap_check(fake, buffer->address, image.bytes);
+	} else {
+		buffer->own = true;
+		buffer->address = image.bytes <= LOAD(vram_bytes) ? malloc(image.bytes) : NULL;
+	}
+	if (!buffer->address)
+		return CL_MEM_OBJECT_ALLOCATION_FAILURE;
+	buffer->living = true;
+	COUNT(buffers);
+	return CL_SUCCESS;
+}
+
+static int32_t image_formats(struct fake *fake, const struct wire_image_formats *record, uint32_t *ret_value)
+{
+	/* The last but one is none that a shim could carry; there are more than fit into 4 KiB. */
+	static const struct wire_image_format formats[] = { { CL_RGBA, CL_UNSIGNED_INT8 }, { CL_R, CL_FLOAT }, { CL_RGBA, 0x7777 },
+							    { CL_RGBA, CL_FLOAT } };
+	uint8_t *reply = range_find(fake, &record->reply);
+
+	COUNT(format_questions);
+	for (size_t i = 0; reply && i < 600 && (i + 1) * sizeof(*formats) <= record->reply.bytes; i++)
+		memcpy(reply + i * sizeof(*formats), &formats[i < 3 ? i : 3], sizeof(*formats));
+	*ret_value = 600;
+	return CL_SUCCESS;
+}
+
+static struct buffer *image_find(struct fake *fake, uint32_t id, const uint64_t origin[3], const uint64_t region[3])
+{
+	struct buffer *buffer = buffer_find(fake, id, 0, 0);
+
+	if (buffer && fake_image_has(&buffer->image, origin, region))
+		return buffer;
+	violation("an image that is not there, or too small", id);
+	return NULL;
+}
+
+static int32_t image_transfer(struct fake *fake, const struct wire_image_transfer *record)
+{
+	struct buffer *buffer = image_find(fake, record->image, record->origin, record->region);
+	uint8_t *range = range_find(fake, &record->range);
+	uint64_t row_pitch, slice_pitch;
+
+	if (!buffer || !range)
+		return CL_INVALID_MEM_OBJECT;
+	if (fake_image_tight_bytes(&buffer->image, record->region, &row_pitch, &slice_pitch) != record->range.bytes ||
+	    record->row_pitch != row_pitch)
+		violation("staging of an image with gaps", record->range.bytes);
+	fake_image_move(&buffer->image, buffer->address, record->origin, record->region, range, row_pitch, slice_pitch,
+			record->q.h.opcode == WIRE_IMAGE_WRITE);
+	return CL_SUCCESS;
+}
+
+static int32_t image_copy(struct fake *fake, const struct wire_image_copy *record)
+{
+	struct buffer *from = image_find(fake, record->source, record->source_origin, record->region);
+	struct buffer *to = image_find(fake, record->destination, record->destination_origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint8_t *between;
+
+	if (!from || !to)
+		return CL_INVALID_MEM_OBJECT;
+	between = malloc(fake_image_tight_bytes(&from->image, record->region, &row_pitch, &slice_pitch));
+	fake_image_move(&from->image, from->address, record->source_origin, record->region, between, row_pitch, slice_pitch, false);
+	fake_image_move(&to->image, to->address, record->destination_origin, record->region, between, row_pitch, slice_pitch, true);
+	free(between);
+	return CL_SUCCESS;
+}
+
+static int32_t image_buffer_copy(struct fake *fake, const struct wire_image_buffer_copy *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint64_t bytes = image ? fake_image_tight_bytes(&image->image, record->region, &row_pitch, &slice_pitch) : 0;
+	struct buffer *buffer = buffer_find(fake, record->buffer, record->offset, bytes);
+
+	if (!image || !buffer)
+		return CL_INVALID_MEM_OBJECT;
+	fake_image_move(&image->image, image->address, record->origin, record->region, buffer->address + record->offset, row_pitch,
+			slice_pitch, record->q.h.opcode == WIRE_IMAGE_FROM_BUFFER);
+	return CL_SUCCESS;
+}
+
+static int32_t image_fill(struct fake *fake, const struct wire_image_fill *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint8_t pixel[16];
+
+	/* Four integers of 8 bits; anything else as it came. */
+	for (int i = 0; image && i < 16; i++)
+		pixel[i] = image->image.shape.pixel_bytes == 4 ? record->color[i % 4 * 4] : record->color[i];
+	if (image)
+		fake_image_fill(&image->image, image->address, record->origin, record->region, pixel);
+	return image ? CL_SUCCESS : CL_INVALID_MEM_OBJECT;
+}
+
+static void sampler_set(struct fake *fake, uint32_t id, bool living)
+{
+	if (id == 0 || id >= WIRE_OBJECT_MAX || fake->samplers[id % WIRE_OBJECT_MAX] == living)
+		violation("a sampler id that is in use, or not", id);
+	fake->samplers[id % WIRE_OBJECT_MAX] = living;
+	if (living)
+		COUNT(samplers);
+	else
+		UNCOUNT(samplers);
+}
+
 /* Every earlier record is over here. CL_SUCCESS, or what a record answers that waits for a failed one. */
 static int32_t waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
 {
@@ -517,11 +666,17 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
+		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
+		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
 		[WIRE_BUFFER_COPY] = sizeof(struct wire_buffer_copy), [WIRE_BUFFER_WRITE] = sizeof(struct wire_buffer_transfer),
 		[WIRE_BUFFER_READ] = sizeof(struct wire_buffer_transfer), [WIRE_MARKER] = sizeof(struct wire_queued),
+		[WIRE_IMAGE_WRITE] = sizeof(struct wire_image_transfer), [WIRE_IMAGE_READ] = sizeof(struct wire_image_transfer),
+		[WIRE_IMAGE_COPY] = sizeof(struct wire_image_copy), [WIRE_IMAGE_FILL] = sizeof(struct wire_image_fill),
+		[WIRE_IMAGE_TO_BUFFER] = sizeof(struct wire_image_buffer_copy),
+		[WIRE_IMAGE_FROM_BUFFER] = sizeof(struct wire_image_buffer_copy),
 	};
 	uint32_t slot, value = 0, id = ((const struct wire_destroy *)header)->id;
 	const struct wire_queued *q = (const void *)header;
@@ -588,6 +743,30 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		status = transfer(fake, (const void *)header);
 		break;
 	case WIRE_MARKER:
+		break;
+	case WIRE_IMAGE_CREATE:
+		status = image_create(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FORMATS:
+		status = image_formats(fake, (const void *)header, &value);
+		break;
+	case WIRE_SAMPLER_CREATE:
+	case WIRE_SAMPLER_DESTROY:	/* both have the id behind the slot */
+		sampler_set(fake, id, header->opcode == WIRE_SAMPLER_CREATE);
+		break;
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+		status = image_transfer(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_COPY:
+		status = image_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_TO_BUFFER:
+	case WIRE_IMAGE_FROM_BUFFER:
+		status = image_buffer_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FILL:
+		status = image_fill(fake, (const void *)header);
 		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
@@ -804,7 +983,7 @@ static int fake_submit(struct transport *transport, const struct wire_submit *su
 
 	switch (submit->op) {
 	case WIRE_SUBMIT_SETUP:
-		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != 1)
+		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != transport->capset->version_max)
 			violation("a SETUP that cannot be", submit->arg);
 		fake->running = true;
 		pthread_create(&fake->thread, NULL, engine_main, fake);
@@ -911,7 +1090,7 @@ static struct wire_capset *capset_make(void)
 	info_text(out, CL_DEVICE_VERSION, "OpenCL 3.0 FAKE");
 	info_text(out, CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2 FAKE");
 	info_text(out, CL_DEVICE_PROFILE, "FULL_PROFILE");
-	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program");
+	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program cl_khr_image2d_from_buffer");
 	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 2, 4);
 	info_number(out, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, 3, 4);
 	info(out, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes, sizeof(sizes));
@@ -920,6 +1099,14 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_MAX_PARAMETER_SIZE, 1024, 8);
 	info_number(out, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 3, 8);
 	info_number(out, CL_DEVICE_IMAGE_SUPPORT, 1, 4);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_WIDTH, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_HEIGHT, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_WIDTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_HEIGHT, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_DEPTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, 65536, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, 64, 8);
+	info_number(out, CL_DEVICE_IMAGE_PITCH_ALIGNMENT, 16, 4);
 	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 7, 8);
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
@@ -928,9 +1115,9 @@ static struct wire_capset *capset_make(void)
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,
 		.version_min = 1,
-		.version_max = 1,
+		.version_max = LOAD(version_1) ? 1 : WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED),
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0),
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

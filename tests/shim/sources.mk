@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # The shim on the fake engine. Its OpenCL tests are applications: they come through the system's ICD loader.
 LIBRARIES += libvgpu-opencl-fake.so
-libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c
+libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c tests/shim/fake_images.c
 libvgpu-opencl-fake.so_MAP := tests/shim/libvgpu-opencl-fake.map
 
-SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors
+SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors test_opencl_images
 TESTS += $(SHIM_OPENCL_TESTS)
 test_opencl_events_SRCS := tests/shim/opencl/test_events.c tests/shim/opencl/fixture.c
+test_opencl_images_SRCS := tests/shim/opencl/test_images.c tests/shim/opencl/fixture.c
 test_opencl_errors_SRCS := tests/shim/opencl/test_errors.c tests/shim/opencl/fixture.c
 test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl/fixture.c
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
@@ -15,6 +16,8 @@ $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
 
 # Once more on a device with memory of its own, and with shim and engine on one host.
 TEST_RUNS += $(foreach t,$(SHIM_OPENCL_TESTS),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t))
+# And against a host of the first version: what came later is absent, and nothing else changes.
+TEST_RUNS += TEST_VERSION_1=1@test_opencl_commands TEST_VERSION_1=1@test_opencl_errors
 
 TESTS += test_copy
 test_copy_SRCS := tests/shim/test_copy.c shim/copy.c

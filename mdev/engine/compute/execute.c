@@ -5,10 +5,18 @@
 #include <string.h>
 
 #include "mdev/engine/compute/build.h"
+#include "mdev/engine/compute/image.h"
+
+static struct buffer *find_memory(const struct executor *x, uint32_t id)
+{
+	return id < WIRE_OBJECT_MAX ? x->objects->buffers[id] : NULL;
+}
 
 static struct buffer *find_buffer(const struct executor *x, uint32_t id)
 {
-	return id < WIRE_OBJECT_MAX ? x->objects->buffers[id] : NULL;
+	struct buffer *found = find_memory(x, id);
+
+	return found && !found->image ? found : NULL;
 }
 
 /* ---- object records: return 0 or an OpenCL error, which is the answer ------------------------------ */
@@ -41,13 +49,16 @@ static int buffer_create(struct executor *x, const struct parsed *p)
 			goto free_buffer;
 		}
 		buffer->blob_id = c->backing.blob_id;
+		buffer->backing = c->backing;
 	} else {
 		if (!x->charge(x->data, x->objects->charged_bytes + c->bytes)) {
 			error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
 			goto free_buffer;
 		}
 		x->objects->charged_bytes += c->bytes;
+		buffer->charged_bytes = c->bytes;
 	}
+	buffer->uses = 1;
 	buffer->cl = clCreateBuffer(x->device->context, c->flags | (memory ? CL_MEM_USE_HOST_PTR : 0), c->bytes, memory,
 				    &error);
 	if (!buffer->cl)
@@ -71,21 +82,31 @@ free_buffer:
 	return error;
 }
 
-/* Takes the buffer out of its table; slot answers once its last use is over. */
+void execute_buffer_unuse(struct executor *x, struct buffer *buffer)
+{
+	while (buffer && !--buffer->uses) {
+		struct buffer *parent = buffer->parent;
+
+		if (buffer->charged_bytes) {
+			x->objects->charged_bytes -= buffer->charged_bytes;
+			x->charge(x->data, x->objects->charged_bytes);
+		}
+		buffer_free(buffer);
+		buffer = parent;
+	}
+}
+
+/* Takes the buffer or image out of its table; slot answers once its last use is over. */
 static int buffer_remove(struct executor *x, uint32_t id, uint64_t sequence, uint32_t slot)
 {
-	struct buffer *buffer = find_buffer(x, id);
+	struct buffer *buffer = find_memory(x, id);
 
 	if (!buffer)
 		return CL_INVALID_MEM_OBJECT;
 	x->objects->buffers[id] = NULL;
 	clReleaseMemObject(buffer->cl);
-	if (!buffer->blob_id) {
-		x->objects->charged_bytes -= buffer->bytes;
-		x->charge(x->data, x->objects->charged_bytes);
-	}
 	int r = complete_barrier(x->complete, sequence, slot, buffer->blob_id);
-	free(buffer);
+	execute_buffer_unuse(x, buffer);
 	return r ? CL_OUT_OF_HOST_MEMORY : 0;
 }
 
@@ -166,6 +187,12 @@ static int object_remove(struct executor *x, const struct parsed *p)
 		program_destroy(x->objects->programs[id]);
 		x->objects->programs[id] = NULL;
 		break;
+	case WIRE_SAMPLER_DESTROY:
+		if (!x->objects->samplers[id])
+			return CL_INVALID_SAMPLER;
+		sampler_destroy(x->objects->samplers[id]);
+		x->objects->samplers[id] = NULL;
+		break;
 	default:
 		if (!x->objects->kernels[id])
 			return CL_INVALID_KERNEL;
@@ -241,6 +268,22 @@ static int argument_set(struct executor *x, struct kernel *kernel, uint32_t inde
 			return 0;
 		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), buffer ? &buffer->cl : NULL);
 		last->serial = serial;
+	} else if (arg->kind == WIRE_ARG_IMAGE) {
+		const struct buffer *image = find_memory(x, arg->object);
+		if (!image || !image->image)
+			return CL_INVALID_MEM_OBJECT;
+		if (last->set && last->serial == image->serial)
+			return 0;
+		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), &image->cl);
+		last->serial = image->serial;
+	} else if (arg->kind == WIRE_ARG_SAMPLER) {
+		const struct sampler *sampler = x->objects->samplers[arg->object];
+		if (!sampler)
+			return CL_INVALID_SAMPLER;
+		if (last->set && last->serial == sampler->serial)
+			return 0;
+		error = clSetKernelArg(kernel->cl, index, sizeof(cl_sampler), &sampler->cl);
+		last->serial = sampler->serial;
 	} else if (arg->kind == WIRE_ARG_LOCAL) {
 		if (last->set && last->bytes == arg->bytes)
 			return 0;
@@ -320,7 +363,7 @@ static int copy(struct executor *x, const struct parsed *p, cl_command_queue que
 
 /* The aperture range stays pinned until the transfer is done; the caller arranges that. */
 static int transfer(struct executor *x, const struct parsed *p, cl_command_queue queue, const struct waits *waits,
-		    cl_event *ret_event, bool *ret_pinned)
+		    cl_event *ret_event, uint64_t *ret_pinned_blob)
 {
 	const struct parsed_transfer *t = &p->transfer;
 	const struct buffer *buffer = find_buffer(x, t->buffer);
@@ -342,7 +385,7 @@ static int transfer(struct executor *x, const struct parsed *p, cl_command_queue
 	if (error)
 		blobs_unpin(x->blobs, t->range.blob_id);
 	else
-		*ret_pinned = true;
+		*ret_pinned_blob = t->range.blob_id;
 	return error;
 }
 
@@ -360,7 +403,7 @@ static int waits_keep(const struct waits *waits, struct complete_pending *pendin
 }
 
 static int enqueue(struct executor *x, const struct parsed *p, struct complete_queue *queue,
-		   struct complete_pending *pending, bool *ret_pinned)
+		   struct complete_pending *pending, uint64_t *ret_pinned_blob)
 {
 	struct waits waits;
 	bool with_event = p->slot != WIRE_NO_SLOT || complete_wants_every_event(x->complete);
@@ -382,7 +425,15 @@ static int enqueue(struct executor *x, const struct parsed *p, struct complete_q
 			break;
 		case WIRE_BUFFER_WRITE:
 		case WIRE_BUFFER_READ:
-			error = transfer(x, p, queue->cl, &waits, ret_event, ret_pinned);
+			error = transfer(x, p, queue->cl, &waits, ret_event, ret_pinned_blob);
+			break;
+		case WIRE_IMAGE_WRITE:
+		case WIRE_IMAGE_READ:
+		case WIRE_IMAGE_COPY:
+		case WIRE_IMAGE_TO_BUFFER:
+		case WIRE_IMAGE_FROM_BUFFER:
+		case WIRE_IMAGE_FILL:
+			error = image_enqueue(x, p, queue->cl, waits.count, waits.events, ret_event, ret_pinned_blob);
 			break;
 		default:
 			/* A marker with nothing to wait for but its own queue needs no command of its own,
@@ -410,7 +461,7 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 {
 	struct complete_queue *queue = x->objects->queues[p->queue];
 	struct complete_pending pending = {.sequence = p->sequence, .slot = p->slot};
-	bool pinned = false;
+	uint64_t pinned_blob = 0;
 
 	if (!queue) {
 		error = error ? error : CL_INVALID_COMMAND_QUEUE;
@@ -421,7 +472,7 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	}
 	complete_begin(x->complete);
 	if (!error)
-		error = enqueue(x, p, queue, &pending, &pinned);
+		error = enqueue(x, p, queue, &pending, &pinned_blob);
 	if (error) {	/* it waits for nothing any more */
 		free(pending.after);
 		pending.after = NULL;
@@ -433,9 +484,9 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	pending.taken_ns = queue->profiling ? taken_ns : 0;
 	complete_push(queue, &pending);
 	/* Later than this record, so that it counts among the earlier ones. */
-	if (pinned && complete_barrier(x->complete, p->sequence + 1, WIRE_NO_SLOT, p->transfer.range.blob_id)) {
+	if (pinned_blob && complete_barrier(x->complete, p->sequence + 1, WIRE_NO_SLOT, pinned_blob)) {
 		complete_drain(x->complete);
-		blobs_unpin(x->blobs, p->transfer.range.blob_id);
+		blobs_unpin(x->blobs, pinned_blob);
 	}
 }
 
@@ -469,6 +520,15 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 		case WIRE_BLOB_RELEASE:
 			error = blob_release(x, p);
 			answers_later = !error;
+			break;
+		case WIRE_IMAGE_CREATE:
+			error = image_create(x, p);
+			break;
+		case WIRE_IMAGE_FORMATS:
+			error = image_formats(x, p, &value);
+			break;
+		case WIRE_SAMPLER_CREATE:
+			error = sampler_create(x, p);
 			break;
 		default:
 			error = object_remove(x, p);

@@ -5,16 +5,9 @@
  * Every function reads only inside [record, record + bytes): the fixed part by the row's size, the
  * variable part by a cursor whose error sticks.
  */
-#include "mdev/engine/compute/parse.h"
-
-#include <CL/cl.h>
 #include <string.h>
 
-struct cursor {
-	const uint8_t *at;
-	size_t left;
-	bool bad;
-};
+#include "mdev/engine/compute/parse_parts.h"
 
 /* The next `bytes`, consumed together with their padding to 8; NULL (and bad) if they are not there. */
 static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
@@ -29,21 +22,6 @@ static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
 	cursor->at += padded;
 	cursor->left -= padded;
 	return taken;
-}
-
-static bool object_id_fits(uint32_t id)
-{
-	return id >= 1 && id < WIRE_OBJECT_MAX;
-}
-
-/* A range of at least one byte inside a mapped blob of memory. */
-static bool range_fits(const struct wire_range *range, const struct parse_limits *limits)
-{
-	uint64_t end;
-
-	return range->bytes && WIRE_BLOB_KIND(range->blob_id) == WIRE_BLOB_KIND_MEMORY &&
-	       !__builtin_add_overflow(range->offset, range->bytes, &end) &&
-	       end <= limits->blob_bytes(limits->data, range->blob_id);
 }
 
 static int queue_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
@@ -94,14 +72,11 @@ static int buffer_create_parse(const void *record, struct cursor *rest, const st
 			       struct parsed *parsed)
 {
 	const struct wire_buffer_create *r = record;
-	const uint64_t device_access = CL_MEM_READ_WRITE | CL_MEM_WRITE_ONLY | CL_MEM_READ_ONLY;
-	const uint64_t host_access = CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS;
 
 	(void)rest;
 	if (!object_id_fits(r->buffer))
 		return CL_INVALID_MEM_OBJECT;
-	if ((r->flags & ~(device_access | host_access)) || __builtin_popcountll(r->flags & device_access) > 1 ||
-	    __builtin_popcountll(r->flags & host_access) > 1)
+	if (!mem_flags_fit(r->flags))
 		return CL_INVALID_VALUE;
 	if (!r->bytes || r->bytes > limits->max_alloc_bytes)
 		return CL_INVALID_BUFFER_SIZE;
@@ -179,6 +154,10 @@ static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
 		return arg->object < WIRE_OBJECT_MAX ? 0 : CL_INVALID_MEM_OBJECT;
 	case WIRE_ARG_LOCAL:
 		return arg->bytes ? 0 : CL_INVALID_ARG_SIZE;
+	case WIRE_ARG_IMAGE:
+		return object_id_fits(arg->object) ? 0 : CL_INVALID_MEM_OBJECT;
+	case WIRE_ARG_SAMPLER:
+		return object_id_fits(arg->object) ? 0 : CL_INVALID_SAMPLER;
 	default:
 		return CL_INVALID_ARG_VALUE;
 	}
@@ -314,6 +293,16 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_IMAGE_CREATE] = {sizeof(struct wire_image_create), false, image_create_parse},
+	[WIRE_IMAGE_FORMATS] = {sizeof(struct wire_image_formats), false, image_formats_parse},
+	[WIRE_SAMPLER_CREATE] = {sizeof(struct wire_sampler_create), false, sampler_create_parse},
+	[WIRE_SAMPLER_DESTROY] = {sizeof(struct wire_destroy), false, sampler_destroy_parse},
+	[WIRE_IMAGE_WRITE] = {sizeof(struct wire_image_transfer), true, image_transfer_parse},
+	[WIRE_IMAGE_READ] = {sizeof(struct wire_image_transfer), true, image_transfer_parse},
+	[WIRE_IMAGE_COPY] = {sizeof(struct wire_image_copy), true, image_copy_parse},
+	[WIRE_IMAGE_TO_BUFFER] = {sizeof(struct wire_image_buffer_copy), true, image_buffer_copy_parse},
+	[WIRE_IMAGE_FROM_BUFFER] = {sizeof(struct wire_image_buffer_copy), true, image_buffer_copy_parse},
+	[WIRE_IMAGE_FILL] = {sizeof(struct wire_image_fill), true, image_fill_parse},
 };
 
 static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)
@@ -345,7 +334,7 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	parsed->queue_create.queue = 0;
 	if (header->opcode == WIRE_NOP)
 		return 0;
-	if (header->opcode >= WIRE_OPCODE_COUNT)
+	if (header->opcode >= WIRE_OPCODE_COUNT || !rows[header->opcode].parse)
 		return CL_INVALID_OPERATION;
 	if (bytes < rows[header->opcode].fixed_bytes)
 		return CL_INVALID_VALUE;

@@ -14,13 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/wire/image.h"
 #include "shim/wire/wire.h"
+
+/* Largest images, in pixels and elements. */
+struct parse_image_limits {
+	uint64_t width_2d, height_2d;	/* width_2d 0: no images at all */
+	uint64_t width_3d, height_3d, depth_3d;
+	uint64_t array_size;
+	uint64_t buffer_pixels;
+};
 
 /* What bounds depend on. */
 struct parse_limits {
 	uint32_t mem_align_bytes;	/* power of two */
 	uint64_t max_alloc_bytes;
 	bool unified;			/* buffers may have a backing range */
+	struct parse_image_limits images;
 	uint64_t (*blob_bytes)(void *data, uint64_t blob_id);	/* 0 = not mapped */
 	void *data;
 };
@@ -81,6 +91,49 @@ struct parsed_transfer {
 	uint64_t offset;
 	struct wire_range range;
 };
+struct parsed_image_create {
+	uint32_t image;
+	uint32_t buffer;		/* 0: none */
+	uint64_t flags;
+	cl_image_format format;
+	struct wire_image_shape shape;
+	uint64_t width, height, depth, array_size;	/* as cl_image_desc has them */
+	uint64_t row_pitch, slice_pitch;	/* never less than tight, also where the device chooses its own */
+	uint64_t bytes;			/* at these pitches */
+	struct wire_range backing;	/* bytes 0: none */
+};
+struct parsed_image_formats {
+	uint32_t type;
+	uint64_t flags;
+	struct wire_range reply;
+};
+struct parsed_sampler_create {
+	uint32_t sampler;
+	bool normalized;
+	uint32_t addressing;
+	uint32_t filter;
+};
+/* Origins and regions: no region is empty, no end wraps. */
+struct parsed_image_transfer {
+	uint32_t image;
+	uint64_t origin[3], region[3];
+	uint64_t row_pitch, slice_pitch;
+	struct wire_range range;
+};
+struct parsed_image_copy {
+	uint32_t source, destination;
+	uint64_t source_origin[3], destination_origin[3], region[3];
+};
+struct parsed_image_buffer_copy {
+	uint32_t image, buffer;
+	uint64_t origin[3], region[3];
+	uint64_t offset;
+};
+struct parsed_image_fill {
+	uint32_t image;
+	uint8_t color[16];
+	uint64_t origin[3], region[3];
+};
 
 struct parsed {
 	uint16_t opcode;
@@ -100,6 +153,13 @@ struct parsed {
 		struct parsed_copy copy;
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
+		struct parsed_image_create image_create;
+		struct parsed_image_formats image_formats;
+		struct parsed_sampler_create sampler_create;
+		struct parsed_image_transfer image_transfer;
+		struct parsed_image_copy image_copy;
+		struct parsed_image_buffer_copy image_buffer_copy;
+		struct parsed_image_fill image_fill;
 	};
 };
 
