@@ -227,3 +227,7 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+# Program objects, asked of any OpenCL device.
+TEST_PROGRAMS += vgpu-programs-test
+vgpu-programs-test_SRCS := $(addprefix tests/programs/,main.c verdicts.c errors.c compile_link.c binaries.c callbacks.c kernels.c il.c)
+vgpu-programs-test_PKGS := OpenCL

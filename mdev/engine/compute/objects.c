@@ -90,7 +90,8 @@ void kernel_destroy(struct kernel *kernel)
 
 void program_destroy(struct program *program)
 {
-	clReleaseProgram(program->cl);
+	if (program->cl)
+		clReleaseProgram(program->cl);
 	splittable_destroy(program->splittable);
 	free(program->reply);
 	free(program);

@@ -26,7 +26,8 @@ struct buffer {
 };
 
 struct program {
-	cl_program cl;
+	cl_program cl;		/* NULL: a link that failed */
+	cl_program_binary_type type;	/* NONE: it failed */
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
