@@ -106,7 +106,7 @@ static cl_int link_programs(const struct device *device, const struct build_requ
 			    cl_int *ret_built)
 {
 	cl_program *inputs = calloc(request->input_count, sizeof(*inputs));
-	char *options = options_copy(request, "");
+	char *options = options_copy(request, BUILD_ARG_INFO_OPTION);
 	cl_int error = inputs && options ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY;
 
 	for (uint32_t i = 0; !error && i < request->input_count; i++) {
@@ -117,8 +117,18 @@ static cl_int link_programs(const struct device *device, const struct build_requ
 		inputs[i] = input->cl;
 		program->source_hash = hash_bytes(program->source_hash, &input->source_hash, sizeof(input->source_hash));
 	}
-	if (!error)	/* NULL with an error: it failed, and its log is lost */
+	/* NULL with an error: it failed, and its log is lost. Some drivers tell arguments only if the link is asked to, some
+	 * take no such option there. */
+	if (!error)
 		program->cl = clLinkProgram(device->context, 1, &device->id, options, request->input_count, inputs, NULL, NULL, ret_built);
+	if (!error && *ret_built == CL_INVALID_LINKER_OPTIONS) {
+		if (program->cl)
+			clReleaseProgram(program->cl);
+		options[request->options_bytes] = '\0';
+		program->cl = clLinkProgram(device->context, 1, &device->id, options, request->input_count, inputs, NULL, NULL, ret_built);
+	}
+	if (!error && !*ret_built && !program->cl)
+		*ret_built = CL_LINK_PROGRAM_FAILURE;
 	free(inputs);
 	free(options);
 	return error;

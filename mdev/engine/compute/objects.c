@@ -44,13 +44,22 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 	free(objects->buffers);
 }
 
+/* For kernels of which the driver keeps no argument information, as of linked or intermediate programs: what may be set to
+ * NULL with a length is local memory, what may with a handle's is a buffer, anything else a value. */
+static uint32_t arg_kind_by_trial(cl_kernel cl, uint32_t index)
+{
+	if (!clSetKernelArg(cl, index, 1, NULL))
+		return WIRE_ARG_LOCAL;
+	return clSetKernelArg(cl, index, sizeof(cl_mem), NULL) ? WIRE_ARG_VALUE : WIRE_ARG_BUFFER;
+}
+
 uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index)
 {
 	cl_kernel_arg_address_qualifier where = 0;
 	char type[64] = "";
 
 	if (clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof(where), &where, NULL))
-		return 0;
+		return arg_kind_by_trial(cl, index);
 	switch (where) {
 	case CL_KERNEL_ARG_ADDRESS_LOCAL:
 		return WIRE_ARG_LOCAL;

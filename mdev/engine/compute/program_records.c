@@ -125,7 +125,7 @@ int record_kernel_sub_groups(struct executor *x, const struct parsed_sub_groups 
 	if (!x->device->has_sub_groups)	/* a driver without need not have the function */
 		return CL_INVALID_OPERATION;
 	error = clGetKernelSubGroupInfo(kernel->cl, x->device->id, s->param, s->input_count * sizeof(s->input[0]),
-					s->input_count ? s->input : NULL, sizeof(answer), answer, &bytes);
+					s->input_count ? s->input : NULL, s->reply.bytes & ~(uint64_t)7, answer, &bytes);
 	if (error)
 		return error;
 	if (bytes > sizeof(answer) || bytes > s->reply.bytes)
