@@ -173,7 +173,12 @@ jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/
 	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
 jail_breaker_PKGS := libseccomp
 # The reader of build replies; vfio-user requests, on the device of the tests of the transport.
-FUZZERS += fuzz_build_reply fuzz_vfio_user
+FUZZERS += fuzz_build_reply fuzz_container fuzz_vfio_user
+CONTAINER_SRCS := tests/shim/opencl/containers.c $(addprefix shim/opencl/,container.c recipe.c spirv.c)
+fuzz_container_SRCS := tests/fuzz/fuzz_container.c $(CONTAINER_SRCS)
+TESTS += test_container
+test_container_SRCS := tests/shim/opencl/test_container.c $(CONTAINER_SRCS)
+test_container_PKGS := cmocka
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake

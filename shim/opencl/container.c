@@ -149,6 +149,11 @@ static const uint8_t *read_part(struct reader *reader, uint64_t bytes)
 		reader->bad = true;
 		return NULL;
 	}
+	for (uint64_t i = bytes; i < whole; i++)
+		if (part[i]) {
+			reader->bad = true;
+			return NULL;
+		}
 	reader->at += whole;
 	reader->left -= whole;
 	return part;
@@ -221,7 +226,7 @@ static void read_headers(struct reader *reader, struct recipe *recipe)
 
 		read_struct(reader, &head, sizeof(head));
 		recipe->headers[i].name = read_string(reader, head.name_bytes);
-		if (reader->bad || !recipe_header_name_fits(recipe->headers[i].name))
+		if (reader->bad || head.reserved || !recipe_header_name_fits(recipe->headers[i].name))
 			reader->bad = true;
 		recipe->headers[i].text = read_text(reader, head.text_bytes);
 	}

@@ -51,7 +51,7 @@ static_assert(sizeof(struct container_head) == 40 && sizeof(struct container_rec
 size_t container_bytes(struct recipe *recipe);
 /* Into ret_bytes[count], where count is what container_bytes said. 0, -ENOMEM, -E2BIG. */
 int container_write(struct recipe *recipe, uint64_t identity, uint8_t *ret_bytes, size_t count);
-/* Takes nothing but what container_write can have written for that identity. 0 with a reference in *ret_recipe, -EINVAL, -ENOMEM. */
+/* Takes only what is whole, undamaged, and for that identity. 0 with a reference in *ret_recipe, -EINVAL, -ENOMEM. */
 int container_read(const uint8_t *bytes, size_t count, uint64_t identity, struct recipe **ret_recipe);
 
 /* CRC-64/XZ; seed 0 or what it returned for the bytes before. */
