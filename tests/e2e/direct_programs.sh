@@ -7,7 +7,7 @@ e2e_begin direct_programs
 service_start || exit 1
 id=$(vgpu_create one)
 
-# What PoCL 3.1 and 6 do not survive (NULL or foreign handles in lists, a NULL in the list of binaries, linking what failed).
+# What PoCL 3.1 does not survive (NULL or foreign handles in lists, a NULL in the list of binaries, linking what failed).
 kills_native=(
 	"binary: no binaries" "binary: of NULL" "binary: not wanted of this device" "failure: it cannot be linked"
 	"build: a device that is none" "compile: a device that is none" "link: a device that is none" "link: what is no program"
