@@ -65,6 +65,7 @@ count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wai
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_images.sh
+E2E += tests/e2e/direct_programs.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -104,6 +105,10 @@ test_engine_PKGS := cmocka
 TESTS += test_engine_images
 test_engine_images_SRCS := tests/mdev/engine/test_engine_images.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_images_PKGS := cmocka
+
+TESTS += test_engine_programs
+test_engine_programs_SRCS := tests/mdev/engine/test_engine_programs.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_programs_PKGS := cmocka
 
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
@@ -177,7 +182,12 @@ jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/
 	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
 jail_breaker_PKGS := libseccomp
 # The reader of build replies; vfio-user requests, on the device of the tests of the transport.
-FUZZERS += fuzz_build_reply fuzz_vfio_user
+FUZZERS += fuzz_build_reply fuzz_container fuzz_vfio_user
+CONTAINER_SRCS := tests/shim/opencl/containers.c $(addprefix shim/opencl/,container.c recipe.c spirv.c)
+fuzz_container_SRCS := tests/fuzz/fuzz_container.c $(CONTAINER_SRCS)
+TESTS += test_container
+test_container_SRCS := tests/shim/opencl/test_container.c $(CONTAINER_SRCS)
+test_container_PKGS := cmocka
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
@@ -232,3 +242,7 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+# Program objects, asked of any OpenCL device.
+TEST_PROGRAMS += vgpu-programs-test
+vgpu-programs-test_SRCS := $(addprefix tests/programs/,main.c verdicts.c errors.c compile_link.c binaries.c callbacks.c kernels.c il.c)
+vgpu-programs-test_PKGS := OpenCL

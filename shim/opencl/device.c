@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/opencl/object.h"
+#include "shim/opencl/device_programs.h"
 
 #define VENDOR "vgpud"
 
@@ -127,7 +127,7 @@ static bool word_in(const char *word, const char *list)
 static int extensions_filter(struct _cl_device_id *device)
 {
 	const char *all = device_string(device, CL_DEVICE_EXTENSIONS);
-	size_t words = (sizeof(carried_extensions) + sizeof(image_extensions)) / sizeof(*carried_extensions);
+	size_t words = strlen(all) / 2 + 1;
 
 	device->extensions = calloc(1, strlen(all) + 1);
 	device->extension_versions = calloc(words, sizeof(*device->extension_versions));
@@ -136,7 +136,8 @@ static int extensions_filter(struct _cl_device_id *device)
 	while (*all) {
 		size_t length = strcspn(all, " ");
 
-		if ((LISTED(all, length, carried_extensions) || (device->images && LISTED(all, length, image_extensions))) && device->extension_count < words) {
+		if ((LISTED(all, length, carried_extensions) || device_programs_carry_extension(device, all, length) ||
+		     (device->images && LISTED(all, length, image_extensions))) && device->extension_count < words) {
 			cl_name_version *version = &device->extension_versions[device->extension_count++];
 
 			if (device->extensions[0])
@@ -401,7 +402,8 @@ static cl_int features_answer(const struct _cl_device_id *device, size_t room, v
 	for (size_t i = 0; i < bytes / sizeof(feature); i++) {
 		memcpy(&feature, (const uint8_t *)table + i * sizeof(feature), sizeof(feature));
 		feature.name[sizeof(feature.name) - 1] = '\0';
-		if (!LISTED(feature.name, strlen(feature.name), dropped_features) &&
+		if ((!LISTED(feature.name, strlen(feature.name), dropped_features) ||
+		     (!strcmp(feature.name, "__opencl_c_subgroups") && device_has_sub_groups(device))) &&
 		    (device->images || !LISTED(feature.name, strlen(feature.name), image_features)))
 			kept[count++] = feature;
 	}
@@ -418,7 +420,7 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(device_zeros) / sizeof(*device_zeros); i++)
-		if (device_zeros[i].param == param_name)
+		if (device_zeros[i].param == param_name && !device_programs_carry_info(device, param_name))
 			return info_answer(zero, device_zeros[i].bytes, param_value_size, param_value, param_value_size_ret);
 	for (size_t i = 0; !device->images && i < sizeof(image_zeros) / sizeof(*image_zeros); i++)
 		if (image_zeros[i].param == param_name)

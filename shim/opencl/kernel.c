@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/opencl/object.h"
+#include "shim/opencl/build.h"
 
 #define VALUE_ROOM_UNKNOWN 16u	/* for a value whose size the host did not tell */
 
@@ -136,7 +136,7 @@ cl_kernel vgpu_clCreateKernel(cl_program program, const char *kernel_name, cl_in
 		return refuse(errcode_ret, CL_INVALID_VALUE);
 	pthread_mutex_lock(&program->lock);
 	build = program->build;
-	if (!build || build->status != CL_BUILD_SUCCESS) {
+	if (!build_is_executable(build)) {
 		refuse(errcode_ret, CL_INVALID_PROGRAM_EXECUTABLE);
 	} else {
 		refuse(errcode_ret, CL_INVALID_KERNEL_NAME);
@@ -159,7 +159,7 @@ cl_int vgpu_clCreateKernelsInProgram(cl_program program, cl_uint num_kernels, cl
 	if (!object_is(program, OBJECT_PROGRAM))
 		return CL_INVALID_PROGRAM;
 	pthread_mutex_lock(&program->lock);
-	if (!program->build || program->build->status != CL_BUILD_SUCCESS)
+	if (!build_is_executable(program->build))
 		error = CL_INVALID_PROGRAM_EXECUTABLE;
 	else
 		count = program->build->kernel_count;

@@ -12,6 +12,7 @@
 
 #include "shim/memory.h"
 #include "shim/opencl/entry_points.h"
+#include "shim/opencl/recipe.h"
 #include "shim/opencl/session.h"
 #include "shim/ring.h"
 
@@ -207,12 +208,15 @@ struct kernel_info {
 	const char *name, *attributes;
 	struct argument_info *arguments;
 };
-/* One build's outcome; kernels hold it. */
+/* One build, compilation or link, and its outcome; kernels hold it. */
 struct build {
 	uint32_t references;		/* atomic */
 	uint32_t id;			/* WIRE program; destroyed with the last reference */
 	struct session *session;	/* borrowed from the program */
+	struct recipe *recipe;		/* what it is made from, and what it makes */
+	struct build_request *request;	/* build.c's, while it is under way */
 	bool refused;			/* there is nothing at the engine to destroy */
+	uint32_t over;			/* atomic; what follows is valid (acquire) */
 	cl_build_status status;
 	cl_int error;
 	char *options;
@@ -225,12 +229,15 @@ struct build {
 struct _cl_program {
 	struct object object;
 	struct _cl_context *context;
-	char *source;
-	size_t source_bytes;
-	pthread_mutex_t lock;		/* guards build and kernel_count */
-	struct build *build;		/* of the last clBuildProgram, or NULL */
+	/* What it was created from; a linked program has none of them. */
+	struct text *source;
+	struct text *il;
+	struct recipe *binary;
+	pthread_mutex_t lock;		/* guards what follows */
+	struct build *build;		/* the last one, perhaps under way, or NULL */
 	cl_uint kernel_count;		/* attached */
-	bool building;
+	cl_uint constant_count;		/* of IL, as set so far */
+	struct recipe_constant *constants;
 };
 
 struct _cl_kernel {
@@ -311,10 +318,6 @@ cl_uint devices_get(struct _cl_device_id ***ret_devices);
 /* The capset's value, or NULL. */
 const void *device_info_find(const struct _cl_device_id *device, uint32_t param, size_t *ret_bytes);
 
-/* build.c */
-/* Builds the source on the device and waits for it. CL_SUCCESS with *ret_build, also of a build that failed. */
-cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
-void build_release(struct build *build);
 /* kernel.c */
 void kernel_release(struct _cl_kernel *kernel);
 /* sampler.c */

@@ -86,68 +86,7 @@ cl_int vgpu_clSetKernelExecInfo(cl_kernel kernel, cl_kernel_exec_info param_name
 	return CL_INVALID_OPERATION;
 }
 
-/* Programs from anything but source: no IL version, no binary format and no built-in kernels are reported. Compile and link. */
-cl_program vgpu_clCreateProgramWithBinary(cl_context context, cl_uint num_devices,
-	const cl_device_id *device_list, const size_t *lengths, const unsigned char **binaries,
-	cl_int *binary_status, cl_int *errcode_ret)
-{
-	return refuse(errcode_ret, CL_INVALID_BINARY);
-}
-
-cl_program vgpu_clCreateProgramWithBuiltInKernels(cl_context context, cl_uint num_devices,
-	const cl_device_id *device_list, const char *kernel_names, cl_int *errcode_ret)
-{
-	return refuse(errcode_ret, CL_INVALID_VALUE);
-}
-
-cl_program vgpu_clCreateProgramWithIL(cl_context context, const void *il, size_t length, cl_int *errcode_ret)
-{
-	return refuse(errcode_ret, CL_INVALID_OPERATION);
-}
-
-cl_int vgpu_clCompileProgram(cl_program program, cl_uint num_devices, const cl_device_id *device_list,
-	const char *options, cl_uint num_input_headers, const cl_program *input_headers,
-	const char **header_include_names, void(CL_CALLBACK *pfn_notify)(cl_program program, void *user_data),
-	void *user_data)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_program vgpu_clLinkProgram(cl_context context, cl_uint num_devices, const cl_device_id *device_list,
-	const char *options, cl_uint num_input_programs, const cl_program *input_programs,
-	void(CL_CALLBACK *pfn_notify)(cl_program program, void *user_data), void *user_data,
-	cl_int *errcode_ret)
-{
-	return refuse(errcode_ret, CL_INVALID_OPERATION);
-}
-
-cl_int vgpu_clSetProgramReleaseCallback(cl_program program,
-	void(CL_CALLBACK *pfn_notify)(cl_program program, void *user_data), void *user_data)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clSetProgramSpecializationConstant(cl_program program, cl_uint spec_id, size_t spec_size,
-	const void *spec_value)
-{
-	return CL_INVALID_OPERATION;
-}
-
-/* Sub-groups, queues on the device, native kernels: reported as absent. */
-cl_int vgpu_clGetKernelSubGroupInfo(cl_kernel kernel, cl_device_id device, cl_kernel_sub_group_info param_name,
-	size_t input_value_size, const void *input_value, size_t param_value_size, void *param_value,
-	size_t *param_value_size_ret)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clGetKernelSubGroupInfoKHR(cl_kernel in_kernel, cl_device_id in_device,
-	cl_kernel_sub_group_info param_name, size_t input_value_size, const void *input_value,
-	size_t param_value_size, void *param_value, size_t *param_value_size_ret)
-{
-	return CL_INVALID_OPERATION;
-}
-
+/* Queues on the device, native kernels: reported as absent. */
 cl_int vgpu_clSetDefaultDeviceCommandQueue(cl_context context, cl_device_id device,
 	cl_command_queue command_queue)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz target of the record parser. Input: one byte that chooses the device's kind, then a record. What the
+ * Fuzz target of the record parser. Input: one byte that chooses the device's kind, then a record; the same once more as a
+ * count and headers. What the
  * parser accepts is held to what parse.h promises, so that a hole in it is a crash here.
  */
 #include <stdlib.h>
@@ -78,6 +79,27 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 		if (p->program_build.source.bytes)
 			hold_range(&p->program_build.source);
 		break;
+	case WIRE_PROGRAM_COMPILE:
+		hold_range(&p->program_compile.source);
+		hold_range(&p->program_compile.reply);
+		if (p->program_compile.options.bytes)
+			hold_range(&p->program_compile.options);
+		if (p->program_compile.header_count)
+			hold_range(&p->program_compile.headers);
+		hold((const uint8_t *)(const void *)p->program_compile.constants >= record &&
+		     p->program_compile.constant_count * sizeof(struct wire_constant) <=
+			     (size_t)(record + bytes - (const uint8_t *)(const void *)p->program_compile.constants));
+		break;
+	case WIRE_PROGRAM_LINK:
+		hold_range(&p->program_link.reply);
+		hold(p->program_link.input_count >= 1);
+		for (uint32_t i = 0; i < p->program_link.input_count; i++)
+			hold(p->program_link.inputs[i] >= 1 && p->program_link.inputs[i] < WIRE_OBJECT_MAX);
+		break;
+	case WIRE_KERNEL_SUB_GROUPS:
+		hold_range(&p->sub_groups.reply);
+		hold(p->sub_groups.input_count <= 3);
+		break;
 	case WIRE_KERNEL_CREATE:
 		hold(strlen(p->kernel_create.name) > 0);
 		break;
@@ -115,9 +137,32 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 	}
 }
 
+/* As what a compilation's headers lie in. Names must be paths that stay below. */
+static void parse_headers(const uint8_t *data, size_t size)
+{
+	uint32_t count = data[0] % 8 + 1;
+	struct parsed_header *headers = malloc(count * sizeof(*headers));
+	uint8_t *copy = malloc(size);
+
+	if (headers && copy) {
+		memcpy(copy, data + 1, size - 1);
+		if (!headers_parse(copy, size - 1, count, headers))
+			for (uint32_t i = 0; i < count; i++) {
+				const uint8_t *text = headers[i].text;
+				hold(headers[i].name[0] && headers[i].name[0] != '/' && !strstr(headers[i].name, "/../"));
+				hold(text >= copy && headers[i].text_bytes <= (size_t)(copy + size - 1 - text));
+			}
+	}
+	free(copy);
+	free(headers);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct parsed parsed;
+
+	if (size)
+		parse_headers(data, size);
 
 	if (size < 1 + sizeof(struct wire_header) || size > WIRE_RECORD_MAX_BYTES)
 		return 0;

@@ -74,6 +74,7 @@ struct fake {
 	struct buffer buffers[WIRE_OBJECT_MAX];
 	bool queues[WIRE_QUEUE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
+	uint8_t makes[WIRE_OBJECT_MAX];	/* cl_program_binary_type; 0: it failed */
 	uint8_t kernels[WIRE_OBJECT_MAX];
 	bool samplers[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
@@ -343,48 +344,193 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 	return count;
 }
 
-static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+/* Writes the reply that describes the program. */
+static int32_t program_reply(struct fake *fake, uint32_t id, uint32_t makes, const struct wire_range *range, uint64_t options_bytes,
+			     uint32_t *ret_value)
 {
 	struct reply *reply = calloc(1, sizeof(*reply));
 	struct wire_build_reply head = { .build_status = CL_BUILD_SUCCESS };
-	char *source = fake->programs[record->program % WIRE_OBJECT_MAX], log[128] = "";
-	uint8_t *out = range_find(fake, &record->reply);
+	const char *source = fake->programs[id];
+	uint8_t *out = range_find(fake, range);
 	int32_t status = CL_SUCCESS;
+	char log[128] = "";
 
-	if (record->source.bytes) {
-		const uint8_t *text = range_find(fake, &record->source);
-
-		if (source)
-			violation("a program id in use", record->program);
-		source = calloc(1, record->source.bytes + 1);
-		if (text)
-			memcpy(source, text, record->source.bytes);
-		fake->programs[record->program % WIRE_OBJECT_MAX] = source;
-	} else if (!source) {
-		source = fake->programs[record->program % WIRE_OBJECT_MAX] = calloc(1, 1);
-	}
 	reply->length = sizeof(head);
 	if (strstr(source, "#error")) {
 		head.build_status = CL_BUILD_ERROR;
-		head.error = CL_BUILD_PROGRAM_FAILURE;
+		head.error = makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE ? CL_BUILD_PROGRAM_FAILURE : CL_COMPILE_PROGRAM_FAILURE;
 		snprintf(log, sizeof(log), "fake: error in %zu bytes, options %llu", strlen(source),
-			 (unsigned long long)record->options.bytes);
+			 (unsigned long long)options_bytes);
+		makes = CL_PROGRAM_BINARY_TYPE_NONE;
 	}
+	fake->makes[id] = (uint8_t)makes;
 	head.log_bytes = (uint32_t)strlen(log);
 	put(reply, log, strlen(log));
 	if (strstr(source, "#long"))	/* a reply larger than the shim's first guess: names nobody asks for */
 		for (int i = 0; i < 1000; i++, head.kernel_count++)
 			put_kernel(reply, "a_kernel_with_a_long_name", 0, 0);
-	if (head.build_status == CL_BUILD_SUCCESS)
+	if (makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		head.kernel_count += put_kernels(reply, source);
 	memcpy(reply->bytes, &head, sizeof(head));
 	*ret_value = (uint32_t)reply->length;
-	if (reply->length > record->reply.bytes)
+	if (reply->length > range->bytes)
 		status = CL_OUT_OF_HOST_MEMORY;
 	else if (out)
 		memcpy(out, reply->bytes, reply->length);
 	free(reply);
 	return status;
+}
+
+/* A new program with that text, which is taken. */
+static void program_new(struct fake *fake, uint32_t id, char *text)
+{
+	if (fake->programs[id])
+		violation("a program id in use", id);
+	free(fake->programs[id]);
+	fake->programs[id] = text;
+	COUNT(programs);
+}
+
+static void program_destroy(struct fake *fake, uint32_t id)
+{
+	if (!fake->programs[id])
+		violation("no such program", id);
+	else
+		UNCOUNT(programs);
+	free(fake->programs[id]);
+	fake->programs[id] = NULL;
+}
+
+/* The text of a range after `before`, which is taken or NULL. */
+static char *text_join(struct fake *fake, char *before, const struct wire_range *range)
+{
+	const uint8_t *text = range->bytes ? range_find(fake, range) : NULL;
+	size_t length = before ? strlen(before) : 0;
+	char *joined = realloc(before, length + range->bytes + 1);
+
+	memset(joined + length, 0, range->bytes + 1);
+	if (text)
+		memcpy(joined + length, text, range->bytes);
+	return joined;
+}
+
+static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+{
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	uint32_t makes = fake->makes[id];
+
+	if (record->source.bytes) {
+		program_new(fake, id, text_join(fake, NULL, &record->source));
+		makes = CL_PROGRAM_BINARY_TYPE_EXECUTABLE;
+	} else if (!fake->programs[id]) {
+		violation("the reply of no program", id);
+		return CL_INVALID_PROGRAM;
+	}
+	return program_reply(fake, id, makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_compile(struct fake *fake, const struct wire_program_compile *record, uint32_t *ret_value)
+{
+	const struct wire_constant *constants = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	bool il = record->language == WIRE_LANGUAGE_IL;
+	struct wire_range rest = record->headers;
+	const uint8_t *headers = rest.bytes ? range_find(fake, &rest) : NULL;
+	char *text = il ? strdup("scale") : text_join(fake, NULL, &record->source);
+
+	if (record->h.bytes != sizeof(*record) + record->constant_count * sizeof(*constants))
+		violation("a record of a wrong size", record->h.opcode);
+	if (!record->source.bytes || record->language > WIRE_LANGUAGE_IL || (!il && record->constant_count) ||
+	    (record->makes != WIRE_PROGRAM_OBJECT && record->makes != WIRE_PROGRAM_EXECUTABLE) || (il && record->header_count))
+		violation("a compilation that cannot be", id);
+	for (uint32_t i = 0; headers && i < record->header_count; i++) {
+		struct wire_program_header head;
+		struct wire_range header_text = rest;
+
+		memcpy(&head, headers, sizeof(head));
+		header_text.offset += sizeof(head) + ((head.name_bytes + 7) & ~7u);
+		header_text.bytes = head.text_bytes;
+		text = text_join(fake, text, &header_text);
+		rest.offset = header_text.offset + ((head.text_bytes + 7) & ~7ull);
+		headers += rest.offset - header_text.offset + sizeof(head) + ((head.name_bytes + 7) & ~7u);
+	}
+	if (headers && rest.offset != record->headers.offset + record->headers.bytes)
+		violation("headers that do not fill their range", record->header_count);
+	COUNT(compiles);
+	__atomic_store_n(&control.constants, record->constant_count, __ATOMIC_SEQ_CST);
+	if (record->constant_count) {
+		uint64_t value;
+
+		memcpy(&value, constants[record->constant_count - 1].value, sizeof(value));
+		__atomic_store_n(&control.last_constant, value, __ATOMIC_SEQ_CST);
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, record->makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_link(struct fake *fake, const struct wire_program_link *record, uint32_t *ret_value)
+{
+	const uint32_t *inputs = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	char *text = calloc(1, 1), *options = text_join(fake, NULL, &record->options);
+	bool library = strstr(options, "-create-library");
+	int32_t status = CL_SUCCESS;
+
+	if (record->h.bytes != sizeof(*record) + ((record->input_count * sizeof(*inputs) + 7) & ~7ull))
+		violation("a record of a wrong size", record->h.opcode);
+	free(options);
+	COUNT(links);
+	for (uint32_t i = 0; i < record->input_count; i++) {
+		uint32_t input = inputs[i] % WIRE_OBJECT_MAX;
+
+		if (!fake->programs[input]) {
+			violation("a link of no program", input);
+			continue;
+		}
+		if (fake->makes[input] != CL_PROGRAM_BINARY_TYPE_COMPILED_OBJECT && fake->makes[input] != CL_PROGRAM_BINARY_TYPE_LIBRARY)
+			status = CL_INVALID_OPERATION;
+		text = realloc(text, strlen(text) + strlen(fake->programs[input]) + 1);
+		strcat(text, fake->programs[input]);
+	}
+	if (status) {
+		free(text);
+		return status;
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, library ? CL_PROGRAM_BINARY_TYPE_LIBRARY : CL_PROGRAM_BINARY_TYPE_EXECUTABLE, &record->reply,
+			     record->options.bytes, ret_value);
+}
+
+/* Sub-groups of four. */
+static int32_t sub_groups(struct fake *fake, const struct wire_kernel_sub_groups *record, uint32_t *ret_value)
+{
+	uint8_t *out = range_find(fake, &record->reply);
+	uint64_t items = 1, answer[3] = { 1, 1, 1 };
+
+	for (uint32_t i = 0; i < record->input_count && i < 3; i++)
+		items *= record->input[i];
+	if (!fake->kernels[record->kernel % WIRE_OBJECT_MAX])
+		return CL_INVALID_KERNEL;
+	switch (record->param) {
+	case CL_KERNEL_MAX_SUB_GROUP_SIZE_FOR_NDRANGE:
+		answer[0] = 4;
+		break;
+	case CL_KERNEL_SUB_GROUP_COUNT_FOR_NDRANGE:
+		answer[0] = (items + 3) / 4;
+		break;
+	case CL_KERNEL_LOCAL_SIZE_FOR_SUB_GROUP_COUNT:
+		answer[0] = record->input[0] * 4;
+		break;
+	case CL_KERNEL_MAX_NUM_SUB_GROUPS:
+		answer[0] = 64;
+		break;
+	default:
+		answer[0] = 0;
+	}
+	if (out && record->reply.bytes <= sizeof(answer))
+		memcpy(out, answer, record->reply.bytes);
+	*ret_value = (uint32_t)record->reply.bytes;
+	return CL_SUCCESS;
 }
 
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
@@ -396,6 +542,8 @@ static void kernel_create(struct fake *fake, const struct wire_kernel_create *re
 		violation("a kernel id in use", record->kernel);
 	if (!fake->programs[record->program % WIRE_OBJECT_MAX])
 		violation("a kernel of no program", record->program);
+	else if (fake->makes[record->program % WIRE_OBJECT_MAX] != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
+		violation("a kernel of no executable", record->program);
 	for (uint8_t i = 1; i < sizeof(names) / sizeof(*names); i++)
 		if (strlen(names[i]) == record->name_bytes && memcmp(names[i], name, record->name_bytes) == 0)
 			fake->kernels[record->kernel % WIRE_OBJECT_MAX] = i;
@@ -668,6 +816,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
 		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
 		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_KERNEL_SUB_GROUPS] = sizeof(struct wire_kernel_sub_groups),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
@@ -685,6 +834,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	bool crash = false, answered = true;
 
 	memcpy(&slot, header + 1, sizeof(slot));
+	if (header->opcode >= 16 && LOAD(version_1))
+		violation("an opcode that version 1 has not", header->opcode);
 	if (header->sequence != ++fake->sequence)
 		violation("a sequence that is not the next", header->sequence);
 	if (header->flags)
@@ -717,9 +868,17 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	case WIRE_PROGRAM_BUILD:
 		status = program_build(fake, (const void *)header, &value);
 		break;
+	case WIRE_PROGRAM_COMPILE:
+		status = program_compile(fake, (const void *)header, &value);
+		break;
+	case WIRE_PROGRAM_LINK:
+		status = program_link(fake, (const void *)header, &value);
+		break;
+	case WIRE_KERNEL_SUB_GROUPS:
+		status = sub_groups(fake, (const void *)header, &value);
+		break;
 	case WIRE_PROGRAM_DESTROY:
-		free(fake->programs[id % WIRE_OBJECT_MAX]);
-		fake->programs[id % WIRE_OBJECT_MAX] = NULL;
+		program_destroy(fake, id % WIRE_OBJECT_MAX);
 		break;
 	case WIRE_KERNEL_CREATE:
 		kernel_create(fake, (const void *)header);
@@ -1034,7 +1193,8 @@ static void fake_close(struct transport *transport)
 		if (fake->blobs[i].living)
 			violation("a blob left at close", fake->blobs[i].id);
 	for (uint32_t i = 0; i < WIRE_OBJECT_MAX; i++) {
-		free(fake->programs[i]);
+		if (fake->programs[i])
+			program_destroy(fake, i);
 		if (fake->buffers[i].living) {
 			UNCOUNT(buffers);
 			if (fake->buffers[i].own)
@@ -1090,6 +1250,10 @@ static struct wire_capset *capset_make(void)
 	info_text(out, CL_DEVICE_VERSION, "OpenCL 3.0 FAKE");
 	info_text(out, CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2 FAKE");
 	info_text(out, CL_DEVICE_PROFILE, "FULL_PROFILE");
+	info_text(out, CL_DEVICE_IL_VERSION, "SPIR-V_1.2");
+	info_text(out, CL_DRIVER_VERSION, "7");
+	info_number(out, CL_DEVICE_LINKER_AVAILABLE, 1, 4);
+	info_number(out, CL_DEVICE_MAX_NUM_SUB_GROUPS, 64, 4);
 	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program cl_khr_image2d_from_buffer");
 	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 2, 4);
 	info_number(out, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, 3, 4);
@@ -1117,7 +1281,7 @@ static struct wire_capset *capset_make(void)
 		.version_min = 1,
 		.version_max = LOAD(version_1) ? 1 : WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0),
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0) | WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL,
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/build.h"
+#include "mdev/engine/compute/compile.h"
 #include "mdev/engine/compute/image.h"
+#include "mdev/engine/compute/program_records.h"
 
 static struct buffer *find_memory(const struct executor *x, uint32_t id)
 {
@@ -122,8 +123,10 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 			return CL_INVALID_PROGRAM;
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
+		const struct build_request request = {.form = BUILD_EXECUTABLE, .source = source, .source_bytes = b->source.bytes,
+						      .options = options, .options_bytes = b->options.bytes};
 		if (source && (options || !b->options.bytes))
-			error = build_program(x->device, source, b->source.bytes, options, b->options.bytes, at);
+			error = build_make(x->device, &request, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -135,15 +138,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 	}
 	if (!*at)
 		return CL_INVALID_PROGRAM;
-	*ret_value = (*at)->reply_bytes;
-	if (b->reply.bytes < (*at)->reply_bytes)
-		return CL_OUT_OF_HOST_MEMORY;
-	void *reply = blobs_pin(x->blobs, &b->reply);
-	if (!reply)
-		return CL_INVALID_VALUE;
-	memcpy(reply, (*at)->reply, (*at)->reply_bytes);
-	blobs_unpin(x->blobs, b->reply.blob_id);
-	return 0;
+	return program_reply(x, *at, &b->reply, ret_value);
 }
 
 static int kernel_make(struct executor *x, const struct parsed *p)
@@ -157,6 +152,8 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_KERNEL;
 	if (!program)
 		return CL_INVALID_PROGRAM;
+	if (program->type != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
+		return CL_INVALID_PROGRAM_EXECUTABLE;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;
@@ -509,6 +506,15 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_PROGRAM_BUILD:
 			error = program_build(x, p, &value);
+			break;
+		case WIRE_PROGRAM_COMPILE:
+			error = record_program_compile(x, &p->program_compile, &value);
+			break;
+		case WIRE_PROGRAM_LINK:
+			error = record_program_link(x, &p->program_link, &value);
+			break;
+		case WIRE_KERNEL_SUB_GROUPS:
+			error = record_kernel_sub_groups(x, &p->sub_groups, &value);
 			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);

@@ -77,13 +77,22 @@ static uint32_t opaque_kind(const char *type)
 	return !strncmp(type, "image", 5) ? WIRE_ARG_IMAGE : !strcmp(type, "sampler_t") ? WIRE_ARG_SAMPLER : 0;
 }
 
+/* For kernels of which the driver keeps no argument information, as of linked or intermediate programs: what may be set to
+ * NULL with a length is local memory, what may with a handle's is a buffer, anything else a value. */
+static uint32_t arg_kind_by_trial(cl_kernel cl, uint32_t index)
+{
+	if (!clSetKernelArg(cl, index, 1, NULL))
+		return WIRE_ARG_LOCAL;
+	return clSetKernelArg(cl, index, sizeof(cl_mem), NULL) ? WIRE_ARG_VALUE : WIRE_ARG_BUFFER;
+}
+
 uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index)
 {
 	cl_kernel_arg_address_qualifier where = 0;
 	char type[64] = "";
 
 	if (clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof(where), &where, NULL))
-		return 0;
+		return arg_kind_by_trial(cl, index);
 	/* A name that is longer is none of ours: the type stays empty. */
 	clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_TYPE_NAME, sizeof(type), type, NULL);
 	switch (where) {
@@ -123,7 +132,8 @@ void kernel_destroy(struct kernel *kernel)
 
 void program_destroy(struct program *program)
 {
-	clReleaseProgram(program->cl);
+	if (program->cl)
+		clReleaseProgram(program->cl);
 	splittable_destroy(program->splittable);
 	free(program->reply);
 	free(program);

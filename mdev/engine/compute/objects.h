@@ -44,7 +44,8 @@ struct sampler {
 };
 
 struct program {
-	cl_program cl;
+	cl_program cl;		/* NULL: a link that failed */
+	cl_program_binary_type type;	/* NONE: it failed */
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
@@ -92,7 +93,7 @@ void objects_finish(struct objects *objects, struct blobs *blobs);
 /* What clGetKernelArgInfo says of each argument, as wire kinds. Returns a kernel that owns cl, or NULL. */
 struct kernel *kernel_create(cl_kernel cl, uint64_t name_hash);
 void kernel_destroy(struct kernel *kernel);
-/* enum wire_arg_kind of an argument, 0 if the driver does not tell. */
+/* enum wire_arg_kind of an argument, 0 of one that is none of them. May set the argument: before its first use. */
 uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index);
 void program_destroy(struct program *program);
 void sampler_destroy(struct sampler *sampler);

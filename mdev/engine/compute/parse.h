@@ -51,6 +51,32 @@ struct parsed_program_build {
 	struct wire_range options;
 	struct wire_range reply;
 };
+struct parsed_program_compile {
+	uint32_t program;
+	bool executable;		/* else an object */
+	bool il;
+	struct wire_range source;	/* not empty */
+	struct wire_range options;
+	struct wire_range headers;	/* what they hold is parsed by headers_parse */
+	struct wire_range reply;
+	uint32_t header_count;
+	uint32_t constant_count;
+	const struct wire_constant *constants;
+};
+struct parsed_program_link {
+	uint32_t program;
+	struct wire_range options;
+	struct wire_range reply;
+	uint32_t input_count;		/* 1 or more */
+	const uint32_t *inputs;		/* ids in range */
+};
+struct parsed_sub_groups {
+	uint32_t kernel;
+	uint32_t param;
+	uint32_t input_count;		/* 0..3 */
+	size_t input[3];
+	struct wire_range reply;	/* 8 to 24 bytes */
+};
 struct parsed_kernel_create {
 	uint32_t kernel;
 	uint32_t program;
@@ -147,6 +173,9 @@ struct parsed {
 		uint32_t destroy_id;
 		struct parsed_buffer_create buffer_create;
 		struct parsed_program_build program_build;
+		struct parsed_program_compile program_compile;
+		struct parsed_program_link program_link;
+		struct parsed_sub_groups sub_groups;
 		struct parsed_kernel_create kernel_create;
 		struct parsed_ndrange ndrange;
 		struct parsed_fill fill;
@@ -169,4 +198,13 @@ struct parsed {
  * *ret_parsed are set in any case, as far as they could be read (else WIRE_NO_SLOT and 0).
  */
 int parse_record(const void *record, size_t bytes, const struct parse_limits *limits, struct parsed *ret_parsed);
+
+/* One header program of WIRE_PROGRAM_COMPILE. */
+struct parsed_header {
+	char name[1024];		/* with a NUL; as a relative path it stays below where it is put */
+	const void *text;
+	size_t text_bytes;
+};
+/* Parses a private copy of what a record's `headers` named, aligned to 8; the texts point into it. 0 or CL_INVALID_VALUE. */
+int headers_parse(const void *copy, size_t bytes, uint32_t count, struct parsed_header *ret_headers);
 #endif

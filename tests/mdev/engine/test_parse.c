@@ -41,6 +41,7 @@ static const struct spoiled spoiled[] = {
 	{"flags", WIRE_MARKER, AT(wire_header, flags), 1, CL_INVALID_OPERATION, false},
 	{"opcode", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT, CL_INVALID_OPERATION, false},
 	{"opcode", WIRE_MARKER, AT(wire_header, opcode), 0xffff, CL_INVALID_OPERATION, false},
+	{"opcode between", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT - 1, CL_INVALID_OPERATION, false},
 	{"slot", WIRE_MARKER, AT(wire_queued, slot), WIRE_SLOT_COUNT, CL_INVALID_EVENT, false},
 	{"slot", WIRE_QUEUE_CREATE, AT(wire_queue_create, slot), 0xfffffffe, CL_INVALID_EVENT, false},
 	{"queue 0", WIRE_QUEUE_CREATE, AT(wire_queue_create, queue), 0, CL_INVALID_COMMAND_QUEUE, false},
@@ -200,6 +201,35 @@ static const struct spoiled spoiled[] = {
 	{"image", WIRE_IMAGE_FILL, AT(wire_image_fill, image), WIRE_OBJECT_MAX, CL_INVALID_MEM_OBJECT, false},
 	{"region empty", WIRE_IMAGE_FILL, AT(wire_image_fill, region[1]), 0, CL_INVALID_VALUE, false},
 	{"region wraps", WIRE_IMAGE_FILL, AT(wire_image_fill, origin[1]), UINT64_MAX - 3, CL_INVALID_VALUE, false},
+	{"program", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, program), 0, CL_INVALID_PROGRAM, false},
+	{"program", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, program), WIRE_OBJECT_MAX, CL_INVALID_PROGRAM, false},
+	{"makes", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, makes), 2, CL_INVALID_VALUE, false},
+	{"makes what headers do not serve", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, makes), WIRE_PROGRAM_EXECUTABLE, CL_INVALID_VALUE, false},
+	{"language", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, language), 2, CL_INVALID_VALUE, false},
+	{"language with headers", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, language), WIRE_LANGUAGE_IL, CL_INVALID_VALUE, false},
+	{"source none", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, source.bytes), 0, CL_INVALID_VALUE, false},
+	{"source end", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, source.bytes), RECORDS_BLOB_BYTES - 255, CL_INVALID_VALUE, false},
+	{"options wrap", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, options.offset), UINT64_MAX, CL_INVALID_COMPILER_OPTIONS, false},
+	{"headers none", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, headers.bytes), 0, CL_INVALID_VALUE, false},
+	{"headers end", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, headers.offset), RECORDS_BLOB_BYTES - 8, CL_INVALID_VALUE, false},
+	{"headers too many", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, header_count), WIRE_HEADER_MAX + 1, CL_INVALID_VALUE, false},
+	{"headers without a count", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, header_count), 0, CL_INVALID_VALUE, false},
+	{"constants of C", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, constant_count), 1, CL_INVALID_VALUE, false},
+	{"reply short", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, reply.bytes), sizeof(struct wire_build_reply) - 1, CL_INVALID_VALUE, false},
+	{"reply align", WIRE_PROGRAM_COMPILE, AT(wire_program_compile, reply.offset), 260, CL_INVALID_VALUE, false},
+	{"program", WIRE_PROGRAM_LINK, AT(wire_program_link, program), 0, CL_INVALID_PROGRAM, false},
+	{"options end", WIRE_PROGRAM_LINK, AT(wire_program_link, options.bytes), RECORDS_BLOB_BYTES, CL_INVALID_LINKER_OPTIONS, false},
+	{"reply none", WIRE_PROGRAM_LINK, AT(wire_program_link, reply.bytes), 0, CL_INVALID_VALUE, false},
+	{"inputs none", WIRE_PROGRAM_LINK, AT(wire_program_link, input_count), 0, CL_INVALID_VALUE, false},
+	{"inputs beyond", WIRE_PROGRAM_LINK, AT(wire_program_link, input_count), 5, CL_INVALID_VALUE, false},
+	{"inputs too many", WIRE_PROGRAM_LINK, AT(wire_program_link, input_count), 0xffffffff, CL_INVALID_VALUE, false},
+	{"input 0", WIRE_PROGRAM_LINK, sizeof(struct wire_program_link) + 4, 4, 0, CL_INVALID_PROGRAM, false},
+	{"input", WIRE_PROGRAM_LINK, sizeof(struct wire_program_link), 4, WIRE_OBJECT_MAX, CL_INVALID_PROGRAM, false},
+	{"kernel", WIRE_KERNEL_SUB_GROUPS, AT(wire_kernel_sub_groups, kernel), 0, CL_INVALID_KERNEL, false},
+	{"inputs", WIRE_KERNEL_SUB_GROUPS, AT(wire_kernel_sub_groups, input_count), 4, CL_INVALID_VALUE, false},
+	{"reply short", WIRE_KERNEL_SUB_GROUPS, AT(wire_kernel_sub_groups, reply.bytes), 7, CL_INVALID_VALUE, false},
+	{"reply long", WIRE_KERNEL_SUB_GROUPS, AT(wire_kernel_sub_groups, reply.bytes), 25, CL_INVALID_VALUE, false},
+	{"reply align", WIRE_KERNEL_SUB_GROUPS, AT(wire_kernel_sub_groups, reply.offset), 257, CL_INVALID_VALUE, false},
 	{"blob kind", WIRE_BLOB_RELEASE, AT(wire_blob_release, blob_id), WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1), CL_INVALID_VALUE, false},
 };
 
@@ -342,6 +372,41 @@ static void an_images_backing_is_just_its_rows(void **state)
 	assert_int_equal(parse_record(record, bytes, &limits, &parsed), CL_INVALID_OPERATION);
 }
 
+static void constants_of_intermediate_language_are_parsed(void **state)
+{
+	struct {
+		struct wire_program_compile r;
+		struct wire_constant constants[2];
+	} record;
+	const struct parse_limits limits = records_limits(true);
+	struct parsed parsed;
+
+	(void)state;
+	records_valid(WIRE_PROGRAM_COMPILE, true, &record);
+	record.r.h.bytes = sizeof(record);
+	record.r.makes = WIRE_PROGRAM_EXECUTABLE;
+	record.r.language = WIRE_LANGUAGE_IL;
+	record.r.headers = (struct wire_range){0};
+	record.r.header_count = 0;
+	record.r.constant_count = 2;
+	record.constants[0] = (struct wire_constant){.id = 5, .bytes = 4, .value = {44}};
+	record.constants[1] = (struct wire_constant){.id = 0, .bytes = 1, .value = {1}};
+	assert_int_equal(parse_record(&record, sizeof(record), &limits, &parsed), 0);
+	assert_true(parsed.program_compile.il && parsed.program_compile.executable);
+	assert_int_equal(parsed.program_compile.constants[0].value[0], 44);
+	assert_int_equal(parsed.program_compile.constants[1].bytes, 1);
+	for (uint32_t bytes = 0; bytes < 12; bytes++) {
+		record.constants[1].bytes = bytes;
+		bool fits = bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8;
+		assert_int_equal(parse(&record, sizeof(record), true, &parsed), fits ? 0 : CL_INVALID_VALUE);
+	}
+	record.constants[1].bytes = 8;
+	record.r.constant_count = 3;
+	assert_int_equal(parse(&record, sizeof(record), true, &parsed), CL_INVALID_VALUE);
+	record.r.constant_count = WIRE_CONSTANT_MAX + 1;
+	assert_int_equal(parse(&record, sizeof(record), true, &parsed), CL_INVALID_VALUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +416,7 @@ int main(void)
 		cmocka_unit_test(an_ndrange_is_parsed_as_written),
 		cmocka_unit_test(image_arguments_name_their_objects),
 		cmocka_unit_test(an_images_backing_is_just_its_rows),
+		cmocka_unit_test(constants_of_intermediate_language_are_parsed),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);

@@ -159,6 +159,27 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_IMAGE_FROM_BUFFER:
 	case WIRE_IMAGE_FILL:
 		return image_command(opcode, at);
+	case WIRE_PROGRAM_COMPILE:
+		return put(at,
+			   &(struct wire_program_compile){.slot = 3,
+							  .program = 1,
+							  .makes = WIRE_PROGRAM_OBJECT,
+							  .source = range,
+							  .options = range,
+							  .headers = range,
+							  .reply = range,
+							  .header_count = 1},
+			   sizeof(struct wire_program_compile));
+	case WIRE_PROGRAM_LINK:
+		put(at, &(struct wire_program_link){.slot = 3, .program = 3, .options = range, .reply = range, .input_count = 2},
+		    sizeof(struct wire_program_link));
+		put(at + sizeof(struct wire_program_link), (uint32_t[]){1, 2}, 8);
+		return sizeof(struct wire_program_link) + 8;
+	case WIRE_KERNEL_SUB_GROUPS:
+		return put(at,
+			   &(struct wire_kernel_sub_groups){
+				   .slot = 3, .kernel = 1, .param = 0x2033, .input_count = 3, .reply = {RECORDS_BLOB, 256, 24}},
+			   sizeof(struct wire_kernel_sub_groups));
 	default:
 		return sizeof(struct wire_header);
 	}

@@ -71,7 +71,7 @@ int fixture_setup(void **state)
 		SET(staged, 1);
 	if (getenv("TEST_IMAGES"))
 		SET(images, 1);
-	if (getenv("TEST_VERSION_1")) {
+	if (fixture_version_1()) {
 		SET(version_1, 1);
 		SET(images, 1);		/* of no meaning in that version */
 	}
@@ -85,6 +85,11 @@ int fixture_setup(void **state)
 bool fixture_staged(void)
 {
 	return getenv("VGPU_FORCE_STAGING") || getenv("TEST_STAGED");
+}
+
+bool fixture_version_1(void)
+{
+	return getenv("TEST_VERSION_1");
 }
 
 int fixture_check(void **state)
