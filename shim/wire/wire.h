@@ -51,7 +51,7 @@
 
 /* ---- versions and limits ------------------------------------------------------------------ */
 
-#define WIRE_VERSION 1u			/* what this header describes */
+#define WIRE_VERSION 2u			/* what this header describes */
 #define WIRE_VERSION_MIN 1u		/* the oldest a build of this header still speaks */
 #define WIRE_CAPSET_ID 20u		/* unallocated in virtio 1.3 §5.7; ids <= 30 reach Linux guests whole */
 #define WIRE_CAPSET_MAX_BYTES 16384u
@@ -85,6 +85,8 @@
 #define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
 #define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
 #define WIRE_CAPS_COMPUTE (1u << 1)
+/* Version 2 */
+#define WIRE_CAPS_SVM (1u << 5)		/* kernels take addresses: blobs may be mapped where the shim has them (SVM_MAP) */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -243,7 +245,9 @@ enum wire_opcode {
 	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
-	WIRE_OPCODE_COUNT
+	/* Version 2. Numbers in between are unassigned and fail their record. */
+	WIRE_SVM_MAP = 40,
+	WIRE_OPCODE_COUNT = 64
 };
 
 /* Object records act when taken, in ring order, before any later record; `slot` answers then. */
@@ -322,12 +326,13 @@ enum wire_arg_kind {
 	WIRE_ARG_VALUE = 1,		/* bytes follow, padded to 8 */
 	WIRE_ARG_BUFFER = 2,		/* `object` = buffer id, 0 = NULL */
 	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
+	WIRE_ARG_SVM = 6,		/* an address, 0 = NULL, for an argument that takes a buffer: low half in `object`, high in `high` */
 };
 struct wire_arg {
 	uint32_t kind;
 	uint32_t bytes;
 	uint32_t object;
-	uint32_t reserved;
+	uint32_t high;			/* SVM only; else reserved */
 };
 /* Queue records run in order on their queue and complete into slot (if any) and queue_done. Each is
  * followed by wait_count x struct wire_wait. */
@@ -380,5 +385,20 @@ struct wire_blob_release {
 	uint32_t slot;
 	uint32_t reserved;
 	uint64_t blob_id;
+};
+
+/* Version 2, WIRE_CAPS_SVM. Where SVM blobs may lie in both processes: below what executables, heaps, stacks and libraries get
+ * on 47 bits of address and more, and clear of what sanitizers take. */
+#define WIRE_SVM_WINDOW_FIRST 0x200000000000ull
+#define WIRE_SVM_WINDOW_END 0x400000000000ull
+/* The engine maps the whole blob at `address` as well, a page's inside the window, for as long as the blob lives; buffers in it lie
+ * there from then on. slot: 0; CL_INVALID_VALUE for an address outside the window; CL_INVALID_HOST_PTR if it is taken:
+ * the shim tries another; CL_INVALID_MEM_OBJECT for a blob that is not mapped or has an address already. */
+struct wire_svm_map {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	uint64_t blob_id;
+	uint64_t address;
 };
 #endif

@@ -36,6 +36,11 @@ static bool object_id_fits(uint32_t id)
 	return id >= 1 && id < WIRE_OBJECT_MAX;
 }
 
+static bool in_window(uint64_t address)
+{
+	return address >= WIRE_SVM_WINDOW_FIRST && address < WIRE_SVM_WINDOW_END;
+}
+
 /* A range of at least one byte inside a mapped blob of memory. */
 static bool range_fits(const struct wire_range *range, const struct parse_limits *limits)
 {
@@ -162,7 +167,7 @@ static int kernel_create_parse(const void *record, struct cursor *rest, const st
 	return 0;
 }
 
-static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
+static int arg_parse(struct cursor *rest, const struct parse_limits *limits, struct parsed_arg *ret_arg)
 {
 	const struct wire_arg *arg = cursor_take(rest, sizeof(*arg));
 
@@ -179,6 +184,10 @@ static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
 		return arg->object < WIRE_OBJECT_MAX ? 0 : CL_INVALID_MEM_OBJECT;
 	case WIRE_ARG_LOCAL:
 		return arg->bytes ? 0 : CL_INVALID_ARG_SIZE;
+	case WIRE_ARG_SVM:
+		ret_arg->address = (uint64_t)arg->high << 32 | arg->object;
+		ret_arg->object = 0;
+		return limits->svm && (!ret_arg->address || in_window(ret_arg->address)) ? 0 : CL_INVALID_ARG_VALUE;
 	default:
 		return CL_INVALID_ARG_VALUE;
 	}
@@ -189,7 +198,6 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	const struct wire_ndrange *r = record;
 	struct parsed_ndrange *n = &parsed->ndrange;
 
-	(void)limits;
 	if (!object_id_fits(r->kernel))
 		return CL_INVALID_KERNEL;
 	if (r->dimensions < 1 || r->dimensions > 3)
@@ -216,7 +224,7 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	n->arg_count = r->arg_count;
 	n->has_local = r->has_local;
 	for (uint32_t i = 0; i < r->arg_count; i++) {
-		int error = arg_parse(rest, &n->args[i]);
+		int error = arg_parse(rest, limits, &n->args[i]);
 		if (error)
 			return error;
 	}
@@ -293,7 +301,22 @@ static int blob_release_parse(const void *record, struct cursor *rest, const str
 	return 0;
 }
 
-/* By opcode. queued: starts with struct wire_queued, waits follow the fixed part. */
+static int svm_map_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_svm_map *r = record;
+
+	(void)rest;
+	if (!limits->svm)
+		return CL_INVALID_OPERATION;
+	if (WIRE_BLOB_KIND(r->blob_id) != WIRE_BLOB_KIND_MEMORY || !limits->blob_bytes(limits->data, r->blob_id))
+		return CL_INVALID_MEM_OBJECT;
+	if (r->address & 4095 || !in_window(r->address))
+		return CL_INVALID_VALUE;
+	parsed->svm_map = (struct parsed_svm_map){r->blob_id, r->address};
+	return 0;
+}
+
+/* By opcode, empty where none is assigned. queued: starts with struct wire_queued, waits follow the fixed part. */
 static const struct {
 	uint32_t fixed_bytes;
 	bool queued;
@@ -314,6 +337,7 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_SVM_MAP] = {sizeof(struct wire_svm_map), false, svm_map_parse},
 };
 
 static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)
@@ -345,7 +369,7 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	parsed->queue_create.queue = 0;
 	if (header->opcode == WIRE_NOP)
 		return 0;
-	if (header->opcode >= WIRE_OPCODE_COUNT)
+	if (header->opcode >= WIRE_OPCODE_COUNT || !rows[header->opcode].parse)
 		return CL_INVALID_OPERATION;
 	if (bytes < rows[header->opcode].fixed_bytes)
 		return CL_INVALID_VALUE;

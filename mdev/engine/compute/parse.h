@@ -21,6 +21,7 @@ struct parse_limits {
 	uint32_t mem_align_bytes;	/* power of two */
 	uint64_t max_alloc_bytes;
 	bool unified;			/* buffers may have a backing range */
+	bool svm;			/* blobs may have addresses, kernels take them */
 	uint64_t (*blob_bytes)(void *data, uint64_t blob_id);	/* 0 = not mapped */
 	void *data;
 };
@@ -50,6 +51,7 @@ struct parsed_arg {
 	uint32_t kind;			/* enum wire_arg_kind */
 	uint32_t bytes;
 	uint32_t object;
+	uint64_t address;		/* SVM: 0 or inside the window */
 	const void *value;		/* VALUE: `bytes` of it, aligned to 8 */
 };
 struct parsed_ndrange {
@@ -82,6 +84,11 @@ struct parsed_transfer {
 	struct wire_range range;
 };
 
+struct parsed_svm_map {
+	uint64_t blob_id;
+	uint64_t address;		/* page-aligned, inside the window */
+};
+
 struct parsed {
 	uint16_t opcode;
 	uint64_t sequence;
@@ -100,6 +107,7 @@ struct parsed {
 		struct parsed_copy copy;
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
+		struct parsed_svm_map svm_map;
 	};
 };
 

@@ -486,6 +486,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.mem_align_bytes = settings->device->mem_align_bytes,
 		.max_alloc_bytes = settings->max_alloc_bytes,
 		.unified = settings->unified,
+		.svm = settings->svm,
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
