@@ -64,6 +64,7 @@ count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wai
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_svm.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -227,3 +228,8 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+
+# Run natively and on a vGPU, with the same verdicts (tests/e2e/direct_svm.sh).
+TEST_PROGRAMS += conformance_svm
+conformance_svm_SRCS := tests/conformance/svm.c
+conformance_svm_PKGS := OpenCL

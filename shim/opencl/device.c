@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/opencl/object.h"
+#include "shim/opencl/svm.h"
 
 #define VENDOR "vgpud"
 
@@ -162,6 +163,7 @@ static struct _cl_device_id *device_create(unsigned index, struct wire_capset *c
 	device->out_of_order = device_number(device, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 0) &
 			       CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE;
 	device->non_uniform = device_number(device, CL_DEVICE_NON_UNIFORM_WORK_GROUP_SUPPORT, 0);
+	device->svm = svm_capabilities(capset, device_number(device, CL_DEVICE_SVM_CAPABILITIES, 0));
 	pthread_mutex_init(&device->lock, NULL);
 	return device;
 }
@@ -332,8 +334,6 @@ static const struct {
 	{ CL_DEVICE_IMAGE_PITCH_ALIGNMENT, sizeof(cl_uint) },
 	{ CL_DEVICE_IMAGE_BASE_ADDRESS_ALIGNMENT, sizeof(cl_uint) },
 	{ CL_DEVICE_MAX_SAMPLERS, sizeof(cl_uint) },
-	{ CL_DEVICE_SVM_CAPABILITIES, sizeof(cl_device_svm_capabilities) },
-	{ CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT, sizeof(cl_uint) },
 	{ CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof(cl_uint) },
 	{ CL_DEVICE_PARTITION_PROPERTIES, sizeof(cl_device_partition_property) },
 	{ CL_DEVICE_PARTITION_AFFINITY_DOMAIN, sizeof(cl_device_affinity_domain) },
@@ -430,6 +430,10 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 				   param_value_size, param_value, param_value_size_ret);
 	case CL_DEVICE_OPENCL_C_FEATURES:
 		return features_answer(device, param_value_size, param_value, param_value_size_ret);
+	case CL_DEVICE_SVM_CAPABILITIES:
+		INFO_ANSWER(cl_device_svm_capabilities, device->svm);
+	case CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT:
+		INFO_ANSWER(cl_uint, device->svm ? (cl_uint)device_number(device, param_name, 0) : 0);
 	case CL_DEVICE_LATEST_CONFORMANCE_VERSION_PASSED:
 		INFO_ANSWER_STRING("v0000-00-00-00");
 	default:

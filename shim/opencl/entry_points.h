@@ -39,6 +39,8 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
+	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
+	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clGetSupportedImageFormats)
 
 /* In unsupported.c. docs/OPENCL.md says which error each one answers. */
@@ -48,8 +50,6 @@
 	X(clEnqueueCopyBufferToImage) X(clEnqueueFillImage) X(clEnqueueMapImage) \
 	X(clCreateSampler) X(clCreateSamplerWithProperties) X(clRetainSampler) X(clReleaseSampler) X(clGetSamplerInfo) \
 	X(clCreatePipe) X(clGetPipeInfo) \
-	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
-	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clCreateProgramWithBinary) X(clCreateProgramWithBuiltInKernels) X(clCreateProgramWithIL) X(clCompileProgram) \
 	X(clLinkProgram) X(clSetProgramReleaseCallback) X(clSetProgramSpecializationConstant) \
 	X(clGetKernelSubGroupInfo) X(clGetKernelSubGroupInfoKHR) X(clSetDefaultDeviceCommandQueue) \

@@ -15,8 +15,7 @@
 
 #define WRITE_FLAGS (CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION)
 
-/* A command that only keeps its place in the queue. */
-static cl_int place(const struct transfer *transfer, cl_event *ret_event)
+cl_int transfer_place(const struct transfer *transfer, cl_event *ret_event)
 {
 	cl_int error;
 
@@ -44,7 +43,7 @@ static cl_int map_staged(const struct transfer *transfer, struct mapping *mappin
 		return r == -ENOMEM ? CL_MAP_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 	mapping->pointer = mapping->staging.address;
 	if (mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION)
-		error = place(transfer, ret_event);
+		error = transfer_place(transfer, ret_event);
 	else if (!transfer->blocking)
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, ret_event);
 	else
@@ -70,13 +69,13 @@ static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, c
 {
 	struct _cl_mem *mem = transfer->mem;
 
-	if (mem->host_ptr) {
+	if (mem->host_ptr && !mem_in_place(mem)) {
 		mapping->pointer = (uint8_t *)mem->host_ptr + transfer->offset;
-		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? place(transfer, ret_event) :
+		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? transfer_place(transfer, ret_event) :
 			transfer_read(transfer, mapping->pointer, ret_event);
 	}
 	mapping->pointer = mem->ops->address(mem, transfer->offset);
-	return mapping->pointer ? place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
+	return mapping->pointer ? transfer_place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
 }
 
 void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking_map, cl_map_flags map_flags,
@@ -159,13 +158,13 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 	if (!(mapping->flags & WRITE_FLAGS)) {
 		/* A map that is not over yet may still be to write its staging: that goes back in the unmap's turn. */
 		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
-						place(&transfer, event);
-	} else if (mem->host_ptr) {
+						transfer_place(&transfer, event);
+	} else if (mem->host_ptr && !mem_in_place(mem)) {
 		error = transfer_write(&transfer, mapping->pointer, event);
 	} else if (mapping->staging.slab) {
 		error = transfer_record(&transfer, WIRE_BUFFER_WRITE, &mapping->staging, true, event);
 	} else {
-		error = place(&transfer, event);
+		error = transfer_place(&transfer, event);
 	}
 	if (mapping->queue)
 		queue_release(mapping->queue);

@@ -96,6 +96,7 @@ struct _cl_device_id {
 	size_t max_parameter_bytes;
 	bool out_of_order;		/* accepted; run in order */
 	bool non_uniform;
+	cl_device_svm_capabilities svm;
 	pthread_mutex_t lock;		/* guards session */
 	struct session *session;	/* held, until lost */
 };
@@ -123,8 +124,10 @@ struct _cl_context {
 	void *notify_data;
 	pthread_mutex_t lock;		/* guards end_callbacks of the context and of its memory objects, and maps */
 	struct end_callback *end_callbacks;
+	struct svm *svm;		/* svm.h; NULL until it is used; made under lock */
 };
 
+struct svm;
 struct command_held;
 struct _cl_command_queue {
 	struct object object;
@@ -160,6 +163,7 @@ struct _cl_mem {
 	cl_mem_flags flags;
 	size_t bytes;
 	void *host_ptr;			/* as given with USE_HOST_PTR */
+	bool uses_svm;			/* which is shared virtual memory */
 	struct _cl_mem *parent;		/* of a sub-buffer, held */
 	size_t origin;
 	uint32_t id;
@@ -288,6 +292,8 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
 void build_release(struct build *build);
 /* kernel.c */
+/* The argument is what the record of an NDRange carries from now on; mem: whose it is, or NULL. */
+void kernel_argument_set(struct _cl_kernel *kernel, cl_uint index, const struct wire_arg *arg, struct _cl_mem *mem);
 void kernel_release(struct _cl_kernel *kernel);
 /* program.c */
 void program_release(struct _cl_program *program);
