@@ -101,6 +101,10 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_engine_svm
+test_engine_svm_SRCS := tests/mdev/engine/test_engine_svm.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_svm_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)

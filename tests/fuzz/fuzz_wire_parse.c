@@ -28,6 +28,8 @@ static void hold_args(const struct parsed_ndrange *n, const uint8_t *record, siz
 	for (uint32_t i = 0; i < n->arg_count; i++) {
 		const uint8_t *value = n->args[i].value;
 		hold(n->args[i].object < WIRE_OBJECT_MAX || n->args[i].kind != WIRE_ARG_BUFFER);
+		if (n->args[i].kind == WIRE_ARG_SVM && n->args[i].address)
+			hold(n->args[i].address >= WIRE_SVM_WINDOW_FIRST && n->args[i].address < WIRE_SVM_WINDOW_END);
 		if (n->args[i].kind == WIRE_ARG_VALUE)
 			hold(value >= record && n->args[i].bytes <= (size_t)(record + bytes - value));
 	}
@@ -63,6 +65,10 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 	case WIRE_BUFFER_WRITE:
 	case WIRE_BUFFER_READ:
 		hold_range(&p->transfer.range);
+		break;
+	case WIRE_SVM_MAP:
+		hold(unified && p->svm_map.blob_id == RECORDS_BLOB && !(p->svm_map.address & 4095));
+		hold(p->svm_map.address >= WIRE_SVM_WINDOW_FIRST && p->svm_map.address < WIRE_SVM_WINDOW_END);
 		break;
 	default:
 		break;

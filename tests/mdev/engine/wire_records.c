@@ -12,7 +12,7 @@ static uint64_t blob_bytes(void *data, uint64_t blob_id)
 struct parse_limits records_limits(bool unified)
 {
 	return (struct parse_limits){
-		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .blob_bytes = blob_bytes};
+		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .svm = unified, .blob_bytes = blob_bytes};
 }
 
 static const struct wire_range range = {RECORDS_BLOB, 256, 4096};
@@ -97,6 +97,10 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BLOB_RELEASE:
 		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
 			   sizeof(struct wire_blob_release));
+	case WIRE_SVM_MAP:
+		return put(at,
+			   &(struct wire_svm_map){.slot = 3, .blob_id = RECORDS_BLOB, .address = WIRE_SVM_WINDOW_FIRST + 0x345000},
+			   sizeof(struct wire_svm_map));
 	default:
 		return sizeof(struct wire_header);
 	}
