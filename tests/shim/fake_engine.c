@@ -24,7 +24,7 @@
 #define DEVICE_EPOCH_NS 1000000000000ull	/* so that a test sees which clock it was given */
 #define SPIN_NS 30000
 
-static struct fake_engine_control control = { .vram_bytes = 64u << 20 };
+static struct fake_engine_control control = { .vram_bytes = 64u << 20, .version = WIRE_VERSION };
 
 __attribute__((visibility("default"))) struct fake_engine_control *fake_engine_control(void)
 {
@@ -46,6 +46,7 @@ struct blob {
 	uint8_t *address;
 	size_t bytes;
 	bool living, released;
+	bool placed;			/* by SVM_MAP */
 };
 struct buffer {
 	bool living, parting;
@@ -391,8 +392,44 @@ static void kernel_create(struct fake *fake, const struct wire_kernel_create *re
 			fake->kernels[record->kernel % WIRE_OBJECT_MAX] = i;
 }
 
+/* The whole blob is where the shim has it: in this process there is one mapping. */
+static int32_t svm_map(struct fake *fake, const struct wire_svm_map *record)
+{
+	struct blob *blob;
+
+	if (LOAD(refuse_addresses)) {
+		UNCOUNT(refuse_addresses);
+		return CL_INVALID_HOST_PTR;
+	}
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, record->blob_id);
+	if (!blob || (uintptr_t)blob->address != record->address || blob->placed)
+		violation("a blob that is not where it is said to be, or is there already", record->address);
+	else if (record->address < WIRE_SVM_WINDOW_FIRST || record->address + blob->bytes > WIRE_SVM_WINDOW_END)
+		violation("an address in no window", record->address);
+	if (blob)
+		blob->placed = true;
+	pthread_mutex_unlock(&fake->lock);
+	return CL_SUCCESS;
+}
+
+static uint8_t *address_find(struct fake *fake, uint64_t address)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fake->lock);
+	for (size_t i = 0; i < fake->blob_count && !found; i++)
+		found = fake->blobs[i].living && fake->blobs[i].placed &&
+			address - (uintptr_t)fake->blobs[i].address < fake->blobs[i].bytes;
+	pthread_mutex_unlock(&fake->lock);
+	if (!found)
+		violation("an address in no blob", address);
+	return found ? (uint8_t *)(uintptr_t)address : NULL;
+}
+
 struct argument {
 	uint32_t kind, bytes;
+	uint8_t *at;
 	struct buffer *buffer;
 	uint64_t value[16];
 };
@@ -422,6 +459,9 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			at += (wire.bytes + 7) & ~7u;
 		} else if (wire.kind == WIRE_ARG_BUFFER && wire.object) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			arguments[i].at = arguments[i].buffer ? arguments[i].buffer->address : NULL;
+		} else if (wire.kind == WIRE_ARG_SVM && (wire.object || wire.high)) {
+			arguments[i].at = address_find(fake, (uint64_t)wire.high << 32 | wire.object);
 		}
 	}
 	if (at != end)
@@ -433,8 +473,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 	if (which == KERNEL_CRASH)
 		*ret_crash = true;
 	for (uint64_t i = record->offset[0]; i < record->offset[0] + items; i++) {
-		if (which == KERNEL_SCALE && arguments[0].buffer)
-			((int *)(void *)arguments[0].buffer->address)[i] *= *(int *)(void *)arguments[1].value;
+		if (which == KERNEL_SCALE && arguments[0].at)
+			((int *)(void *)arguments[0].at)[i] *= *(int *)(void *)arguments[1].value;
 		if (which == KERNEL_ADD)
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
@@ -517,6 +557,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
+		[WIRE_SVM_MAP] = sizeof(struct wire_svm_map),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
@@ -589,6 +630,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		break;
 	case WIRE_MARKER:
 		break;
+	case WIRE_SVM_MAP:
+		status = svm_map(fake, (const void *)header);
+		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
 
@@ -605,6 +649,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	}
 	if (crash)
 		return false;
+	COUNT(records);			/* before anybody can know */
 	if (answered)
 		answer(fake, slot, header->sequence, status, value, start_ns);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode] && slot == WIRE_NO_SLOT)
@@ -612,7 +657,6 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode])
 		__atomic_store_n(&engine_page(fake)->queue_done[q->queue % WIRE_QUEUE_COUNT], header->sequence, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine_page(fake)->processed, header->sequence, __ATOMIC_RELEASE);
-	COUNT(records);
 	publish(fake);
 	return true;
 }
@@ -798,13 +842,33 @@ static void fake_blob_destroy(struct transport *transport, struct transport_blob
 	pthread_mutex_unlock(&fake->lock);
 }
 
+static int fake_blob_move(struct transport *transport, struct transport_blob *moved, void *address)
+{
+	struct fake *fake = (struct fake *)transport;
+	struct blob *blob;
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, moved->blob_id);
+	if (blob && blob->placed)
+		violation("a blob moved from under the engine", blob->id);
+	if (blob) {
+		r = mremap(blob->address, blob->bytes, blob->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED ? -errno : 0;
+		if (!r)
+			blob->address = moved->address = address;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
 static int fake_submit(struct transport *transport, const struct wire_submit *submit)
 {
 	struct fake *fake = (struct fake *)transport;
 
 	switch (submit->op) {
 	case WIRE_SUBMIT_SETUP:
-		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != 1)
+		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) ||
+		    submit->version != LOAD(version))
 			violation("a SETUP that cannot be", submit->arg);
 		fake->running = true;
 		pthread_create(&fake->thread, NULL, engine_main, fake);
@@ -875,6 +939,7 @@ static const struct transport_ops fake_ops = {
 	.name = "fake",
 	.blob_create = fake_blob_create,
 	.blob_destroy = fake_blob_destroy,
+	.blob_move = fake_blob_move,
 	.submit = fake_submit,
 	.submit_wake = fake_submit_wake,
 	.close = fake_close,
@@ -920,7 +985,7 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_MAX_PARAMETER_SIZE, 1024, 8);
 	info_number(out, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 3, 8);
 	info_number(out, CL_DEVICE_IMAGE_SUPPORT, 1, 4);
-	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 7, 8);
+	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 0xf, 8);
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
 	info_number(out, CL_DEVICE_PROFILING_TIMER_RESOLUTION, 1, 8);
@@ -928,9 +993,9 @@ static struct wire_capset *capset_make(void)
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,
 		.version_min = 1,
-		.version_max = 1,
+		.version_max = (uint16_t)LOAD(version),
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED),
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(version) < 2 ? 0 : WIRE_CAPS_SVM),
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

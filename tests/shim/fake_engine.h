@@ -26,6 +26,8 @@ struct fake_engine_control {
 	uint32_t fail_kernels;		/* NDRanges complete with CL_OUT_OF_RESOURCES */
 	uint64_t vram_bytes;		/* limit of blobs and of unbacked buffers */
 	uint32_t late_wake;		/* take a WAKE submission only after the engine may have used its flag up */
+	uint32_t version;		/* the newest it speaks; without 2 no SVM */
+	uint32_t refuse_addresses;	/* so many SVM_MAPs from now on find the address taken */
 	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
 	/* Counts, atomic. */
 	uint32_t violations;

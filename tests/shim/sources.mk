@@ -4,17 +4,18 @@ LIBRARIES += libvgpu-opencl-fake.so
 libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c
 libvgpu-opencl-fake.so_MAP := tests/shim/libvgpu-opencl-fake.map
 
-SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors
+SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors test_opencl_svm
 TESTS += $(SHIM_OPENCL_TESTS)
 test_opencl_events_SRCS := tests/shim/opencl/test_events.c tests/shim/opencl/fixture.c
 test_opencl_errors_SRCS := tests/shim/opencl/test_errors.c tests/shim/opencl/fixture.c
 test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl/fixture.c
+test_opencl_svm_SRCS := tests/shim/opencl/test_svm.c tests/shim/opencl/fixture.c
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_LIBS := -ldl))
 $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
 
-# Once more on a device with memory of its own, and with shim and engine on one host.
-TEST_RUNS += $(foreach t,$(SHIM_OPENCL_TESTS),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t))
+# Once more on a device with memory of its own, with shim and engine on one host, and on a host of the first version.
+TEST_RUNS += $(foreach t,$(SHIM_OPENCL_TESTS),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t) TEST_VERSION_1=1@$(t))
 
 TESTS += test_copy
 test_copy_SRCS := tests/shim/test_copy.c shim/copy.c

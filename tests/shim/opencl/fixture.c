@@ -69,6 +69,8 @@ int fixture_setup(void **state)
 	fake = control();
 	if (getenv("TEST_STAGED"))
 		SET(staged, 1);
+	if (fixture_old_host())
+		SET(version, 1);
 	if (getenv("TEST_SAME_HOST"))
 		SET(same_host, 1);
 	if (clGetPlatformIDs(1, &platform, &count) != CL_SUCCESS || count != 1)
@@ -79,6 +81,11 @@ int fixture_setup(void **state)
 bool fixture_staged(void)
 {
 	return getenv("VGPU_FORCE_STAGING") || getenv("TEST_STAGED");
+}
+
+bool fixture_old_host(void)
+{
+	return getenv("TEST_VERSION_1");
 }
 
 int fixture_check(void **state)

@@ -51,4 +51,6 @@ int fixture_setup(void **state);
 int fixture_check(void **state);
 /* The run is through staging: no test may assume that buffers are the aperture. */
 bool fixture_staged(void);
+/* The run is with a host of version 1, where nothing newer is offered. */
+bool fixture_old_host(void);
 #endif
