@@ -80,6 +80,7 @@ E2E += tests/e2e/san_leaks.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh
+E2E += tests/e2e/vm_svm.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh

@@ -8,7 +8,6 @@
 e2e_begin vm_guest
 # shellcheck source=tests/e2e/guest_run.sh
 . "$(dirname "$0")/guest_run.sh"
-VM_OPTIONS=(--file "$BUILD/tests/conformance_svm:/usr/bin/conformance_svm")
 service_start || exit 1
 id=$(vgpu_create one) || exit 1
 profile=$(vgpu_field "$id" .profile)
@@ -20,7 +19,6 @@ t=vgpu-guest-test
 part clinfo clinfo
 part set vgpu-bench --size small
 part staging env VGPU_FORCE_STAGING=1 vgpu-bench --size small
-part svm conformance_svm
 part clpeak clpeak --global-bandwidth --kernel-latency
 part soak $t soak --seconds 5
 part fresh $t scan --bytes 134217728
@@ -55,11 +53,6 @@ all_verified() {
 }
 check "all six kernels of it" all_verified
 check "the benchmark set is verified through the staging path" part staging 200
-svm_passes() {
-	part svm 200 || return 1
-	[ "$(grep -c '^ok' "$WORK/vm")" -ge 18 ] && grep -x 'capabilities [1-9][0-9]*' "$WORK/vm"
-}
-check "shared virtual memory: every test, with the driver's capabilities" svm_passes
 clpeak_measures() {
 	part clpeak 200 >"$WORK/clpeak"
 	local status=$?
