@@ -56,7 +56,9 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Counts that are bars (tests/e2e/counts.sh).
-TEST_PROGRAMS += count_client count_instructions
+TEST_PROGRAMS += count_client count_memory count_instructions
+count_memory_SRCS := tests/counts/memory.c
+count_memory_PKGS := OpenCL
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
 count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c scheduler/lease.c

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
 #include "shim/opencl/svm.h"
@@ -45,7 +46,7 @@ static cl_int unified_create(struct _cl_mem *mem, const void *initial)
 		if (r < 0)
 			return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 		if (initial)
-			memcpy(mem->range.address, initial, mem->bytes);
+			copy_bytes(mem->range.address, initial, mem->bytes);
 	}
 	error = create_record(mem, &mem->range, NULL);
 	if (error && !mem->parent)

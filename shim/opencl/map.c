@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
@@ -104,6 +105,7 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 	mapping->offset = offset;
 	mapping->bytes = cb;
 	mapping->flags = map_flags;
+	mapping->over = blocking_map;
 	error = map_do(&transfer, mapping, event);
 	if (error) {
 		free(mapping);
@@ -133,6 +135,20 @@ static struct mapping *mapping_take(struct _cl_mem *mem, const void *pointer)
 	return mapping;
 }
 
+/* From the application's own memory. No command that has not ended uses the region (OpenCL 3.0 §5.5.2: the application sees to
+ * that), so it is one copy at once, whatever else is under way on the queue. */
+static cl_int write_back(const struct transfer *transfer, const struct mapping *mapping, cl_event *event)
+{
+	struct session *session = transfer->queue->context->session;
+	uint8_t *device = transfer->mem->ops->address(transfer->mem, mapping->offset);
+
+	if (!device || !mapping->over || session_lost(session) || __atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE) ||
+	    !waits_over(transfer->wait_count, transfer->waits) || waits_failed(transfer->wait_count, transfer->waits))
+		return transfer_write(transfer, mapping->pointer, event);
+	copy_bytes(device, mapping->pointer, mapping->bytes);
+	return transfer_place(transfer, event);
+}
+
 cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *mapped_ptr,
 				    cl_uint num_events_in_wait_list, const cl_event *event_wait_list, cl_event *event)
 {
@@ -160,7 +176,7 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
 						transfer_place(&transfer, event);
 	} else if (mem->host_ptr && !mem_in_place(mem)) {
-		error = transfer_write(&transfer, mapping->pointer, event);
+		error = write_back(&transfer, mapping, event);
 	} else if (mapping->staging.slab) {
 		error = transfer_record(&transfer, WIRE_BUFFER_WRITE, &mapping->staging, true, event);
 	} else {

@@ -152,6 +152,7 @@ struct mapping {
 	void *pointer;
 	size_t offset, bytes;
 	cl_map_flags flags;
+	bool over;			/* it was when its call returned: the region is the application's, and of no command's */
 	struct memory_range staging;	/* slab NULL: none */
 	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
 };

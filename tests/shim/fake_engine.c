@@ -785,6 +785,7 @@ static int fake_blob_create(struct transport *transport, uint64_t blob_id, size_
 	size_t index = 0;
 	void *address;
 
+	COUNT(blobs_made);
 	if (bytes % 4096)
 		violation("a blob of no whole pages", bytes);
 	if (charged && __atomic_add_fetch(&control.blob_bytes, bytes, __ATOMIC_SEQ_CST) > LOAD(vram_bytes)) {

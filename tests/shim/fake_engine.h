@@ -34,6 +34,7 @@ struct fake_engine_control {
 	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;
 	uint32_t sleeps;
+	uint32_t blobs_made;		/* ever, rings included: each costs the transport system calls */
 	uint32_t buffers;		/* living objects of the engine */
 	uint64_t blob_bytes;
 	uint64_t last_backing;		/* blob_id ^ offset of the last BUFFER_CREATE */
