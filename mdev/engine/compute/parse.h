@@ -51,8 +51,10 @@ struct parsed_arg {
 	uint32_t kind;			/* enum wire_arg_kind */
 	uint32_t bytes;
 	uint32_t object;
-	uint64_t address;		/* SVM: 0 or inside the window */
-	const void *value;		/* VALUE: `bytes` of it, aligned to 8 */
+	union {
+		const void *value;	/* VALUE: `bytes` of it, aligned to 8 */
+		uint64_t address;	/* SVM: 0 or inside the window */
+	};
 };
 struct parsed_ndrange {
 	uint32_t kernel;
