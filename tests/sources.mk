@@ -56,7 +56,9 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Counts that are bars (tests/e2e/counts.sh).
-TEST_PROGRAMS += count_client count_instructions
+TEST_PROGRAMS += count_client count_memory count_instructions
+count_memory_SRCS := tests/counts/memory.c
+count_memory_PKGS := OpenCL
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
 count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c scheduler/lease.c
@@ -66,6 +68,7 @@ E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_images.sh
 E2E += tests/e2e/direct_programs.sh
+E2E += tests/e2e/direct_svm.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -81,6 +84,7 @@ E2E += tests/e2e/san_leaks.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh
+E2E += tests/e2e/vm_svm.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
@@ -109,6 +113,10 @@ test_engine_images_PKGS := cmocka
 TESTS += test_engine_programs
 test_engine_programs_SRCS := tests/mdev/engine/test_engine_programs.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_programs_PKGS := cmocka
+
+TESTS += test_engine_svm
+test_engine_svm_SRCS := tests/mdev/engine/test_engine_svm.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_svm_PKGS := cmocka
 
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
@@ -246,3 +254,8 @@ test_trace_PKGS := cmocka
 TEST_PROGRAMS += vgpu-programs-test
 vgpu-programs-test_SRCS := $(addprefix tests/programs/,main.c verdicts.c errors.c compile_link.c binaries.c callbacks.c kernels.c il.c)
 vgpu-programs-test_PKGS := OpenCL
+
+# Run natively and on a vGPU, with the same verdicts (tests/e2e/direct_svm.sh).
+TEST_PROGRAMS += conformance_svm
+conformance_svm_SRCS := tests/conformance/svm.c
+conformance_svm_PKGS := OpenCL

@@ -42,6 +42,8 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
+	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
+	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clGetSupportedImageFormats) \
 	X(clCreateImage) X(clCreateImage2D) X(clCreateImage3D) X(clCreateImageWithProperties) X(clGetImageInfo) \
 	X(clEnqueueReadImage) X(clEnqueueWriteImage) X(clEnqueueCopyImage) X(clEnqueueCopyImageToBuffer) \
@@ -51,8 +53,6 @@
 /* In unsupported.c. docs/OPENCL.md says which error each one answers. */
 #define ENTRY_POINTS_UNSUPPORTED(X) \
 	X(clCreatePipe) X(clGetPipeInfo) \
-	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
-	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clSetDefaultDeviceCommandQueue) \
 	X(clEnqueueNativeKernel) X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) \
 	X(clReleaseDeviceEXT) \

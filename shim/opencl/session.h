@@ -49,6 +49,9 @@ struct session {
 	uint32_t pool_count;
 };
 
+/* Unified devices are to be treated as ones with memory of their own: VGPU_FORCE_STAGING=1, for tests. */
+bool session_staging_forced(void);
+
 struct _cl_device_id;
 /* A reference to the device's session, opened if there is none or it was lost. CL_SUCCESS or the API's error. */
 cl_int session_get(struct _cl_device_id *device, struct session **ret_session);

@@ -4,7 +4,7 @@ LIBRARIES += libvgpu-opencl-fake.so
 libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c tests/shim/fake_images.c
 libvgpu-opencl-fake.so_MAP := tests/shim/libvgpu-opencl-fake.map
 
-SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors test_opencl_images test_opencl_programs
+SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors test_opencl_images test_opencl_programs test_opencl_svm test_opencl_costs
 TESTS += $(SHIM_OPENCL_TESTS)
 test_opencl_events_SRCS := tests/shim/opencl/test_events.c tests/shim/opencl/fixture.c
 test_opencl_images_SRCS := tests/shim/opencl/test_images.c tests/shim/opencl/fixture.c
@@ -12,6 +12,8 @@ test_opencl_errors_SRCS := tests/shim/opencl/test_errors.c tests/shim/opencl/fix
 test_opencl_programs_SRCS := tests/shim/opencl/test_programs.c tests/shim/opencl/fixture.c tests/shim/opencl/containers.c \
 	$(addprefix shim/opencl/,container.c recipe.c spirv.c)
 test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl/fixture.c
+test_opencl_costs_SRCS := tests/shim/opencl/test_costs.c tests/shim/opencl/fixture.c
+test_opencl_svm_SRCS := tests/shim/opencl/test_svm.c tests/shim/opencl/fixture.c
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_LIBS := -ldl))
 $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so

@@ -7,6 +7,7 @@
 #include "mdev/engine/compute/compile.h"
 #include "mdev/engine/compute/image.h"
 #include "mdev/engine/compute/program_records.h"
+#include "mdev/engine/compute/svm.h"
 
 static struct buffer *find_memory(const struct executor *x, uint32_t id)
 {
@@ -254,15 +255,18 @@ static int argument_set(struct executor *x, struct kernel *kernel, uint32_t inde
 	struct kernel_arg *last = &kernel->args[index];
 	cl_int error;
 
-	if (last->kind && last->kind != arg->kind)
+	if (last->kind && last->kind != (arg->kind == WIRE_ARG_SVM ? WIRE_ARG_BUFFER : arg->kind))
 		return CL_INVALID_ARG_VALUE;
+	if (arg->kind == WIRE_ARG_SVM)
+		return svm_argument_set(x->blobs, kernel, index, arg->address);
 	if (arg->kind == WIRE_ARG_BUFFER) {
 		const struct buffer *buffer = arg->object ? find_buffer(x, arg->object) : NULL;
 		uint64_t serial = buffer ? buffer->serial : 0;
 		if (arg->object && !buffer)
 			return CL_INVALID_MEM_OBJECT;
-		if (last->set && last->serial == serial)
+		if (last->set && !last->is_address && last->serial == serial)
 			return 0;
+		last->is_address = false;
 		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), buffer ? &buffer->cl : NULL);
 		last->serial = serial;
 	} else if (arg->kind == WIRE_ARG_IMAGE) {
@@ -535,6 +539,9 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_SAMPLER_CREATE:
 			error = sampler_create(x, p);
+			break;
+		case WIRE_SVM_MAP:
+			error = svm_map(x->blobs, &p->svm_map);
 			break;
 		default:
 			error = object_remove(x, p);

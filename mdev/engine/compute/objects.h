@@ -55,6 +55,7 @@ struct program {
 struct kernel_arg {
 	uint32_t kind;		/* enum wire_arg_kind the kernel declares; 0 = the driver does not tell */
 	bool set;
+	bool is_address;	/* `serial` is an address (WIRE_ARG_SVM) */
 	uint32_t bytes;
 	uint64_t serial;	/* BUFFER, IMAGE, SAMPLER: of the object set, 0 for NULL */
 	uint8_t value[OBJECTS_VALUE_MAX];

@@ -488,6 +488,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.max_alloc_bytes = settings->max_alloc_bytes,
 		.unified = settings->unified,
 		.images = image_limits(settings->device),
+		.svm = settings->svm,
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
