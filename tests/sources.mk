@@ -227,3 +227,8 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+
+# ---- compile helper ------------------------------------------------------------------------------
+TESTS += test_build_cache
+test_build_cache_SRCS := tests/mdev/engine/compiler/test_build_cache.c mdev/engine/compiler/build_cache.c mdev/engine/compiler/sha256.c
+test_build_cache_PKGS := cmocka
