@@ -232,3 +232,7 @@ test_trace_PKGS := cmocka
 TESTS += test_build_cache
 test_build_cache_SRCS := tests/mdev/engine/compiler/test_build_cache.c mdev/engine/compiler/build_cache.c mdev/engine/compiler/sha256.c
 test_build_cache_PKGS := cmocka
+TESTS += test_compiler
+test_compiler_SRCS := tests/mdev/engine/compiler/test_compiler.c tests/mdev/engine/engine_harness.c mdev/engine/compiler/parts.c \
+	mdev/ipc/seqpacket.c
+test_compiler_PKGS := cmocka

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/build.h"
+#include "mdev/engine/compute/compile.h"
 
 static struct buffer *find_buffer(const struct executor *x, uint32_t id)
 {
@@ -102,7 +102,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
 		if (source && (options || !b->options.bytes))
-			error = build_program(x->device, source, b->source.bytes, options, b->options.bytes, at);
+			error = compile_program(x->compiler, source, b->source.bytes, options, b->options.bytes, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -128,7 +128,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 static int kernel_make(struct executor *x, const struct parsed *p)
 {
 	struct kernel **at = &x->objects->kernels[p->kernel_create.kernel];
-	const struct program *program = x->objects->programs[p->kernel_create.program];
+	struct program *program = x->objects->programs[p->kernel_create.program];
 	const char *name = p->kernel_create.name;
 	cl_int error = 0;
 
@@ -136,6 +136,9 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_KERNEL;
 	if (!program)
 		return CL_INVALID_PROGRAM;
+	error = compile_ready(program);
+	if (error)
+		return error;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;

@@ -26,7 +26,8 @@ struct buffer {
 };
 
 struct program {
-	cl_program cl;
+	cl_program cl;		/* NULL while `late` is not, and of a failed build that the helper made */
+	struct late_build *late; /* its build here goes on, or waits (compile.h) */
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
