@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
@@ -64,6 +64,7 @@ count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wai
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_builds.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
