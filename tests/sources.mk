@@ -237,3 +237,7 @@ TESTS += test_compiler
 test_compiler_SRCS := tests/mdev/engine/compiler/test_compiler.c tests/mdev/engine/engine_harness.c mdev/engine/compiler/parts.c \
 	mdev/ipc/seqpacket.c
 test_compiler_PKGS := cmocka
+TESTS += test_build_jail
+test_build_jail_SRCS := tests/mdev/engine/compiler/test_build_jail.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c) mdev/log/log.c
+test_build_jail_PKGS := cmocka libseccomp
