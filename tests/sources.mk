@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c images.c images_kernels.c images_errors.c images_full.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c images.c images_kernels.c images_errors.c images_full.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
@@ -69,6 +69,7 @@ E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_images.sh
 E2E += tests/e2e/direct_programs.sh
 E2E += tests/e2e/direct_svm.sh
+E2E += tests/e2e/direct_builds.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -259,3 +260,16 @@ vgpu-programs-test_PKGS := OpenCL
 TEST_PROGRAMS += conformance_svm
 conformance_svm_SRCS := tests/conformance/svm.c
 conformance_svm_PKGS := OpenCL
+
+# ---- compile helper ------------------------------------------------------------------------------
+TESTS += test_build_cache
+test_build_cache_SRCS := tests/mdev/engine/compiler/test_build_cache.c mdev/engine/compiler/build_cache.c mdev/engine/compiler/sha256.c
+test_build_cache_PKGS := cmocka
+TESTS += test_compiler
+test_compiler_SRCS := tests/mdev/engine/compiler/test_compiler.c tests/mdev/engine/engine_harness.c mdev/engine/compiler/parts.c \
+	mdev/ipc/seqpacket.c
+test_compiler_PKGS := cmocka
+TESTS += test_build_jail
+test_build_jail_SRCS := tests/mdev/engine/compiler/test_build_jail.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c) mdev/log/log.c
+test_build_jail_PKGS := cmocka libseccomp

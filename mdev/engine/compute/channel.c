@@ -174,6 +174,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.spin_ns = channel->settings.spin_ns,
 		.strategy = channel->settings.strategy,
 		.preempt = channel->settings.preempt,
+		.compiler_fd = channel->settings.compiler_fd,
 		.fault = ring_fault,
 		.charge = ring_charge,
 		.catch_up = ring_catch_up,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/compile.h"
+#include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/image.h"
 #include "mdev/engine/compute/program_records.h"
 #include "mdev/engine/compute/svm.h"
@@ -124,10 +124,8 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 			return CL_INVALID_PROGRAM;
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
-		const struct build_request request = {.form = BUILD_EXECUTABLE, .source = source, .source_bytes = b->source.bytes,
-						      .options = options, .options_bytes = b->options.bytes};
 		if (source && (options || !b->options.bytes))
-			error = build_make(x->device, &request, at);
+			error = compile_program(x->compiler, source, b->source.bytes, options, b->options.bytes, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -145,7 +143,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 static int kernel_make(struct executor *x, const struct parsed *p)
 {
 	struct kernel **at = &x->objects->kernels[p->kernel_create.kernel];
-	const struct program *program = x->objects->programs[p->kernel_create.program];
+	struct program *program = x->objects->programs[p->kernel_create.program];
 	const char *name = p->kernel_create.name;
 	cl_int error = 0;
 
@@ -155,6 +153,9 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_PROGRAM;
 	if (program->type != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		return CL_INVALID_PROGRAM_EXECUTABLE;
+	error = compile_ready(program);
+	if (error)
+		return error;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;
