@@ -52,7 +52,11 @@ endif
 demo:
 	@+$(SETUP_ENV) MAKE="$(MAKE)" tools/demo.sh
 
-test: guest
+# Applications of the distribution, for the tests that run them.
+.PHONY: apps test-apps test-apps-long
+apps:
+	@packaging/deps/install.sh apps
+test: guest apps
 	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.
 test-smoke: guest
@@ -65,6 +69,11 @@ SAN_TESTS := $(SAN_BUILD)/tests/test_engine $(addprefix tests/e2e/,san_leaks.sh 
 test-san: deps
 	@+$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined all
 	@BUILD=$(SAN_BUILD) tests/run.sh $(SAN_TESTS)
+# Those tests alone; with more hashes, and matrix products of CLBlast: a quarter of an hour.
+test-apps: guest apps
+	@$(SETUP_ENV) tests/run.sh $(APPS)
+test-apps-long: guest apps
+	@$(SETUP_ENV) APPS_LONG=1 TEST_TIMEOUT_S=3600 tests/run.sh $(APPS)
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all

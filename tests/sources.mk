@@ -90,6 +90,9 @@ E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
 SMOKE += tests/e2e/vm_smoke.sh
+# Applications of the distribution.
+E2E += tests/e2e/direct_apps.sh
+APPS = $(filter %_apps.sh,$(E2E))
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
 VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
