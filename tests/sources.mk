@@ -100,6 +100,11 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_engine_output
+test_engine_output_SRCS := tests/mdev/engine/test_engine_output.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c mdev/log/log.c \
+	$(addprefix mdev/engine/compute/,output.c source_tokens.c)
+test_engine_output_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)

@@ -17,7 +17,7 @@ size_t capset_compose(const struct probe_device *device, const struct vgpu_spec 
 		.version_min = WIRE_VERSION_MIN,
 		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
-		.flags = WIRE_CAPS_COMPUTE | (device->unified ? WIRE_CAPS_UNIFIED : 0),
+		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_PRINTF | (device->unified ? WIRE_CAPS_UNIFIED : 0),
 		.vram_bytes = spec->vram_bytes,
 		.max_alloc_bytes = max_alloc_bytes,
 		.mem_align_bytes = (uint32_t)device->mem_align_bytes,

@@ -381,6 +381,13 @@ static cl_int features_answer(const struct _cl_device_id *device, size_t room, v
 	return error;
 }
 
+static size_t printf_buffer_bytes(const struct _cl_device_id *device)
+{
+	size_t bytes = device_number(device, CL_DEVICE_PRINTF_BUFFER_SIZE, 0);
+
+	return bytes < WIRE_OUTPUT_KEPT_BYTES ? bytes : WIRE_OUTPUT_KEPT_BYTES;
+}
+
 /* CL_SUCCESS or an error: answered here. 1: as the host's table says. */
 static cl_int device_override(const struct _cl_device_id *device, cl_device_info param_name, size_t param_value_size,
 			      void *param_value, size_t *param_value_size_ret)
@@ -422,6 +429,8 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 	case CL_DEVICE_QUEUE_ON_HOST_PROPERTIES:
 		INFO_ANSWER(cl_command_queue_properties, CL_QUEUE_PROFILING_ENABLE |
 			    (device->out_of_order ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0));
+	case CL_DEVICE_PRINTF_BUFFER_SIZE:	/* what the engine keeps, if the host's device does not keep less */
+		INFO_ANSWER(size_t, printf_buffer_bytes(device));
 	case CL_DEVICE_EXTENSIONS:
 		INFO_ANSWER_STRING(device->extensions);
 	case CL_DEVICE_EXTENSIONS_WITH_VERSION:

@@ -8,6 +8,7 @@
 
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/output.h"
 
 /* Reads the property list (or takes `properties`). */
 static cl_int properties_parse(const struct _cl_device_id *device, const cl_queue_properties *list,
@@ -143,6 +144,7 @@ bool queue_idle(struct _cl_command_queue *queue)
 	if (!queue_written(queue) || session_lost(session) ||
 	    !ring_queue_done(session->ring, queue->id, __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED)))
 		return false;
+	output_check(session);
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	return true;
@@ -202,6 +204,7 @@ cl_int queue_drain(struct _cl_command_queue *queue)
 		commands_held_wait(session, NULL);
 	r = ring_wait_queue(session->ring, queue->id, __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED),
 			    queue_spin_ns(queue));
+	output_check(session);
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	queue_learn(queue, ring_now_ns() - start_ns);

@@ -44,6 +44,9 @@ struct session {
 	struct _cl_command_queue *held_queues;
 	uint32_t held_count;		/* atomic */
 
+	pthread_mutex_t output_lock;	/* held while output_seen is being caught up with */
+	uint64_t output_seen;		/* atomic; the engine page's output_bytes up to which text was written (output.h) */
+
 	pthread_mutex_t pool_lock;	/* guards pool */
 	struct _cl_event *pool;
 	uint32_t pool_count;

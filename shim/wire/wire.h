@@ -51,7 +51,7 @@
 
 /* ---- versions and limits ------------------------------------------------------------------ */
 
-#define WIRE_VERSION 1u			/* what this header describes */
+#define WIRE_VERSION 2u			/* what this header describes */
 #define WIRE_VERSION_MIN 1u		/* the oldest a build of this header still speaks */
 #define WIRE_CAPSET_ID 20u		/* unallocated in virtio 1.3 §5.7; ids <= 30 reach Linux guests whole */
 #define WIRE_CAPSET_MAX_BYTES 16384u
@@ -85,6 +85,7 @@
 #define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
 #define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
 #define WIRE_CAPS_COMPUTE (1u << 1)
+#define WIRE_CAPS_PRINTF (1u << 6)	/* from version 2 on: what kernels print is kept for WIRE_OUTPUT_READ */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -164,7 +165,9 @@ struct wire_engine_page {
 	uint64_t host_now_ns;		/* device time base at the last publication */
 	uint32_t bell;			/* the shim's, with WIRE_FEATURE_BELL: one more, then FUTEX_WAKE (not private) */
 	uint32_t reserved0;
-	uint64_t reserved1;
+	/* Version 2: bytes that kernels of this context have printed so far, lost ones included, stored before the records that
+	 * printed them are shown complete. Where it differs from what the shim has seen there is something to fetch. */
+	uint64_t output_bytes;
 	uint64_t queue_done[WIRE_QUEUE_COUNT];	/* by queue id: sequence of the last record completed, in order */
 	/* By queue id: what came of its records without a slot. 0: none was refused; else minus the OpenCL error code of the
 	 * last refused one in the low 16 bits, in the high ones how many there were, modulo 65536: WIRE_REFUSED. Stored before
@@ -243,7 +246,8 @@ enum wire_opcode {
 	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
-	WIRE_OPCODE_COUNT
+	WIRE_OUTPUT_READ = 48,
+	WIRE_OPCODE_COUNT = 64		/* one that is none of these fails its record */
 };
 
 /* Object records act when taken, in ring order, before any later record; `slot` answers then. */
@@ -380,5 +384,19 @@ struct wire_blob_release {
 	uint32_t slot;
 	uint32_t reserved;
 	uint64_t blob_id;
+};
+/* Version 2. What kernels have printed, oldest first, as much as fits: struct wire_output and the text go to `range`, and
+ * are the engine's no more. An object record; slot.value is the bytes of text. */
+struct wire_output_read {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	struct wire_range range;	/* at least sizeof(struct wire_output) + 1, offset a multiple of 8 */
+};
+#define WIRE_OUTPUT_KEPT_BYTES 0x1000000u	/* what an engine keeps of text that is not fetched; more is lost */
+struct wire_output {
+	uint64_t text_bytes;		/* that follow */
+	uint64_t left_bytes;		/* still at the engine */
+	uint64_t lost_bytes;		/* since the last answer that said so: there was no room for them */
 };
 #endif

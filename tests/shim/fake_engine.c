@@ -55,7 +55,7 @@ struct buffer {
 	uint32_t slot;			/* parting: to be answered */
 	uint64_t sequence;
 };
-enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE };
+enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_PRINT };
 struct fake {
 	struct transport transport;
 	pthread_mutex_t lock;		/* blobs, fence */
@@ -74,6 +74,9 @@ struct fake {
 	char *programs[WIRE_OBJECT_MAX];
 	uint8_t kernels[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
+	char text[0x10000];		/* printed and not fetched */
+	size_t text_bytes;
+	uint64_t text_lost;
 	uint64_t queued_ns;
 };
 
@@ -330,6 +333,10 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 		put_kernel(reply, "wide", 1, 0);
 		put_argument(reply, WIRE_ARG_VALUE, "double16", "value", 0);
 	}
+	if (strstr(source, "print") && ++count) {
+		put_kernel(reply, "print", 1, 0);
+		put_argument(reply, WIRE_ARG_VALUE, "int", "value", 4);
+	}
 	return count;
 }
 
@@ -379,7 +386,7 @@ static int32_t program_build(struct fake *fake, const struct wire_program_build 
 
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
 {
-	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide" };
+	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "print" };
 	const char *name = (const char *)(record + 1);
 
 	if (fake->kernels[record->kernel % WIRE_OBJECT_MAX])
@@ -396,6 +403,48 @@ struct argument {
 	struct buffer *buffer;
 	uint64_t value[16];
 };
+
+/* One line per work item; what does not fit is lost. */
+static void text_print(struct fake *fake, uint64_t items, int value)
+{
+	char line[32];
+
+	for (uint64_t i = 0; i < items; i++) {
+		size_t bytes = (size_t)snprintf(line, sizeof(line), "print %d\n", value);
+
+		if (fake->text_lost || fake->text_bytes + bytes > sizeof(fake->text)) {
+			fake->text_lost += bytes;
+		} else {
+			memcpy(fake->text + fake->text_bytes, line, bytes);
+			fake->text_bytes += bytes;
+		}
+		engine_page(fake)->output_bytes += bytes;
+	}
+}
+
+static void output_read(struct fake *fake, const struct wire_output_read *record, uint32_t *ret_value)
+{
+	uint8_t *to = range_find(fake, &record->range);
+	struct wire_output head = { .text_bytes = record->range.bytes - sizeof(struct wire_output) };
+
+	COUNT(output_reads);
+	if (head.text_bytes > fake->text_bytes)
+		head.text_bytes = fake->text_bytes;
+	fake->text_bytes -= head.text_bytes;
+	head.left_bytes = fake->text_bytes;
+	if (!fake->text_bytes) {
+		head.lost_bytes = fake->text_lost;
+		fake->text_lost = 0;
+	}
+	*ret_value = (uint32_t)head.text_bytes;
+	if (!to)
+		return;
+	memcpy(to + sizeof(head), fake->text, head.text_bytes);
+	memmove(fake->text, fake->text + head.text_bytes, fake->text_bytes);
+	if (LOAD(lie_about_output))
+		head.text_bytes = UINT64_MAX;
+	memcpy(to, &head, sizeof(head));
+}
 
 static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, bool *ret_crash)
 {
@@ -439,6 +488,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
 	}
+	if (which == KERNEL_PRINT)
+		text_print(fake, items, *(int *)(void *)arguments[0].value);
 	if (which == KERNEL_SUM && arguments[1].kind != WIRE_ARG_LOCAL)
 		violation("no local memory", arguments[1].kind);
 	return which ? CL_SUCCESS : CL_INVALID_KERNEL;
@@ -517,6 +568,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
+		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
@@ -588,6 +640,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		status = transfer(fake, (const void *)header);
 		break;
 	case WIRE_MARKER:
+		break;
+	case WIRE_OUTPUT_READ:
+		output_read(fake, (const void *)header, &value);
 		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
@@ -804,7 +859,7 @@ static int fake_submit(struct transport *transport, const struct wire_submit *su
 
 	switch (submit->op) {
 	case WIRE_SUBMIT_SETUP:
-		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != 1)
+		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != WIRE_VERSION)
 			violation("a SETUP that cannot be", submit->arg);
 		fake->running = true;
 		pthread_create(&fake->thread, NULL, engine_main, fake);
@@ -924,11 +979,12 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
 	info_number(out, CL_DEVICE_PROFILING_TIMER_RESOLUTION, 1, 8);
+	info_number(out, CL_DEVICE_PRINTF_BUFFER_SIZE, 1 << 20, 8);
 	capset = calloc(1, sizeof(*capset) + out->length);
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,
-		.version_min = 1,
-		.version_max = 1,
+		.version_min = WIRE_VERSION_MIN,
+		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
 		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED),
 		.vram_bytes = LOAD(vram_bytes),

@@ -8,7 +8,7 @@
  * Programs offer those of these kernels whose names their source contains; "#error" fails the build:
  *   scale(global int *data, int factor)   add(global const int *a, global const int *b, global int *out)
  *   sum(global int *data, local int *scratch)   group8(global int *data), of required size 8
- *   crash()   wide(double16-sized value)
+ *   crash()   wide(double16-sized value)   print(int value), a line per work item
  */
 #ifndef VGPU_TESTS_SHIM_FAKE_ENGINE_H
 #define VGPU_TESTS_SHIM_FAKE_ENGINE_H
@@ -27,7 +27,9 @@ struct fake_engine_control {
 	uint64_t vram_bytes;		/* limit of blobs and of unbacked buffers */
 	uint32_t late_wake;		/* take a WAKE submission only after the engine may have used its flag up */
 	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
+	uint32_t lie_about_output;	/* OUTPUT_READ answers with impossible sizes */
 	/* Counts, atomic. */
+	uint32_t output_reads;
 	uint32_t violations;
 	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;

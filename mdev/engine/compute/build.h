@@ -18,5 +18,5 @@
  * 0, or an OpenCL error if there is no program.
  */
 int build_program(const struct device *device, const void *source, size_t source_bytes, const void *options,
-		  size_t options_bytes, struct program **ret_program);
+		  size_t options_bytes, struct output *output, struct program **ret_program);
 #endif

@@ -291,7 +291,10 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 	uint32_t count;
 	bool idle = false;
 
+	output_collect(complete->output);	/* before anything is shown complete that may have printed */
 	pthread_mutex_lock(&complete->lock);
+	if (output_is_open(complete->output))
+		complete->engine_page->output_bytes = output_bytes(complete->output);
 	complete->published.kernel_id = 0;
 	complete->published.is_mixed = complete->published.has_split = false;
 	count = publish_until_locked(queue, sequence);

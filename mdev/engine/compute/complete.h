@@ -27,6 +27,7 @@
 
 #include "mdev/engine/compute/blobs.h"
 #include "mdev/engine/compute/device.h"
+#include "mdev/engine/compute/output.h"
 #include "scheduler/lease.h"
 #include "scheduler/prediction.h"
 #include "shim/wire/wire.h"
@@ -92,6 +93,7 @@ struct complete {
 	const struct complete_strategy *strategy;
 	const struct device *device;
 	struct blobs *blobs;
+	struct output *output;		/* set before the first record; NULL: nothing is kept */
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	struct wire_slot *wire_slots;

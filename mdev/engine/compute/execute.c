@@ -102,7 +102,8 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
 		if (source && (options || !b->options.bytes))
-			error = build_program(x->device, source, b->source.bytes, options, b->options.bytes, at);
+			error = build_program(x->device, source, b->source.bytes, options, b->options.bytes,
+					      x->complete->output, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -182,6 +183,17 @@ static int blob_release(struct executor *x, const struct parsed *p)
 		if (x->objects->buffers[i] && x->objects->buffers[i]->blob_id == p->release_blob_id)
 			buffer_remove(x, i, p->sequence, WIRE_NO_SLOT);
 	return complete_barrier(x->complete, p->sequence, p->slot, 0) ? CL_OUT_OF_HOST_MEMORY : 0;
+}
+
+static int output_read(struct executor *x, const struct parsed *p, uint32_t *ret_value)
+{
+	void *to = blobs_pin(x->blobs, &p->output_range);
+
+	if (!to)
+		return CL_INVALID_VALUE;
+	*ret_value = output_take(x->complete->output, to, p->output_range.bytes);
+	blobs_unpin(x->blobs, p->output_range.blob_id);
+	return 0;
 }
 
 void execute_drop_dying(struct executor *x, uint64_t sequence)
@@ -461,6 +473,9 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);
+			break;
+		case WIRE_OUTPUT_READ:
+			error = output_read(x, p, &value);
 			break;
 		case WIRE_BUFFER_DESTROY:
 			error = buffer_remove(x, p->destroy_id, p->sequence, p->slot);

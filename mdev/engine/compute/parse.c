@@ -293,6 +293,17 @@ static int blob_release_parse(const void *record, struct cursor *rest, const str
 	return 0;
 }
 
+static int output_read_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_output_read *r = record;
+
+	(void)rest;
+	if (!range_fits(&r->range, limits) || (r->range.offset & 7) || r->range.bytes <= sizeof(struct wire_output))
+		return CL_INVALID_VALUE;
+	parsed->output_range = r->range;
+	return 0;
+}
+
 /* By opcode. queued: starts with struct wire_queued, waits follow the fixed part. */
 static const struct {
 	uint32_t fixed_bytes;
@@ -314,6 +325,7 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_OUTPUT_READ] = {sizeof(struct wire_output_read), false, output_read_parse},
 };
 
 static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)
@@ -345,7 +357,7 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	parsed->queue_create.queue = 0;
 	if (header->opcode == WIRE_NOP)
 		return 0;
-	if (header->opcode >= WIRE_OPCODE_COUNT)
+	if (header->opcode >= WIRE_OPCODE_COUNT || !rows[header->opcode].parse)
 		return CL_INVALID_OPERATION;
 	if (bytes < rows[header->opcode].fixed_bytes)
 		return CL_INVALID_VALUE;

@@ -100,6 +100,7 @@ struct parsed {
 		struct parsed_copy copy;
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
+		struct wire_range output_range;
 	};
 };
 

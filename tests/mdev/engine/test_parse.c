@@ -132,6 +132,11 @@ static const struct spoiled spoiled[] = {
 	{"range none", WIRE_BUFFER_READ, AT(wire_buffer_transfer, range.bytes), 0, CL_INVALID_VALUE, false},
 	{"range wraps", WIRE_BUFFER_READ, AT(wire_buffer_transfer, range.offset), UINT64_MAX - 10, CL_INVALID_VALUE, false},
 	{"offset wraps", WIRE_BUFFER_READ, AT(wire_buffer_transfer, offset), UINT64_MAX - 10, CL_INVALID_VALUE, false},
+	{"opcode of none", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT - 1, CL_INVALID_OPERATION, false},
+	{"room", WIRE_OUTPUT_READ, AT(wire_output_read, range.bytes), sizeof(struct wire_output), CL_INVALID_VALUE, false},
+	{"room", WIRE_OUTPUT_READ, AT(wire_output_read, range.bytes), RECORDS_BLOB_BYTES, CL_INVALID_VALUE, false},
+	{"alignment", WIRE_OUTPUT_READ, AT(wire_output_read, range.offset), 4, CL_INVALID_VALUE, false},
+	{"blob kind", WIRE_OUTPUT_READ, AT(wire_output_read, range.blob_id), WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1), CL_INVALID_VALUE, false},
 	{"blob kind", WIRE_BLOB_RELEASE, AT(wire_blob_release, blob_id), WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1), CL_INVALID_VALUE, false},
 };
 

@@ -97,6 +97,8 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BLOB_RELEASE:
 		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
 			   sizeof(struct wire_blob_release));
+	case WIRE_OUTPUT_READ:
+		return put(at, &(struct wire_output_read){.slot = 3, .range = range}, sizeof(struct wire_output_read));
 	default:
 		return sizeof(struct wire_header);
 	}

@@ -89,12 +89,13 @@ int fixture_check(void **state)
 	SET(kernel_us, 0);
 	SET(fail_kernels, 0);
 	SET(late_wake, 0);
+	SET(lie_about_output, 0);
 	return GET(violations) == 0 ? 0 : -1;
 }
 
 void world_make(struct world *world)
 {
-	const char *source = "kernel scale add sum group8 wide";
+	const char *source = "kernel scale add sum group8 wide print";
 	cl_int error;
 
 	world->context = clCreateContext(NULL, 1, &device, NULL, NULL, &error);
