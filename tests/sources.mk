@@ -105,6 +105,10 @@ test_engine_output_SRCS := tests/mdev/engine/test_engine_output.c tests/mdev/eng
 	$(addprefix mdev/engine/compute/,output.c source_tokens.c)
 test_engine_output_PKGS := cmocka
 
+TESTS += test_engine_partition
+test_engine_partition_SRCS := tests/mdev/engine/test_engine_partition.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_partition_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)

@@ -123,7 +123,7 @@ static cl_int upload(struct _cl_mem *mem, const void *initial)
 	cl_int error;
 
 	/* Rare and blocking, so a queue for the purpose is no cost worth saving. */
-	queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->device, NULL, &error);
+	queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->devices[0], NULL, &error);
 	if (!queue)
 		return error;
 	for (size_t offset = 0; offset < mem->bytes && !error; offset += UPLOAD_CHUNK_BYTES) {

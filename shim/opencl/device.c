@@ -80,7 +80,7 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 	return NULL;
 }
 
-static uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise)
+uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise)
 {
 	size_t bytes;
 	const void *value = device_info_find(device, param, &bytes);
@@ -303,16 +303,6 @@ cl_int vgpu_clGetDeviceIDs(cl_platform_id platform, cl_device_type device_type, 
 	return CL_SUCCESS;
 }
 
-cl_int vgpu_clRetainDevice(cl_device_id device)
-{
-	return object_is(device, OBJECT_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;	/* root devices are not counted */
-}
-
-cl_int vgpu_clReleaseDevice(cl_device_id device)
-{
-	return object_is(device, OBJECT_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;
-}
-
 /* Parameters whose answer is always zero: `bytes` of it. */
 static const struct {
 	cl_device_info param;
@@ -334,11 +324,6 @@ static const struct {
 	{ CL_DEVICE_MAX_SAMPLERS, sizeof(cl_uint) },
 	{ CL_DEVICE_SVM_CAPABILITIES, sizeof(cl_device_svm_capabilities) },
 	{ CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT, sizeof(cl_uint) },
-	{ CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof(cl_uint) },
-	{ CL_DEVICE_PARTITION_PROPERTIES, sizeof(cl_device_partition_property) },
-	{ CL_DEVICE_PARTITION_AFFINITY_DOMAIN, sizeof(cl_device_affinity_domain) },
-	{ CL_DEVICE_PARTITION_TYPE, sizeof(cl_device_partition_property) },
-	{ CL_DEVICE_PARENT_DEVICE, sizeof(cl_device_id) },
 	{ CL_DEVICE_IL_VERSION, 1 },			/* "" */
 	{ CL_DEVICE_ILS_WITH_VERSION, 0 },
 	{ CL_DEVICE_BUILT_IN_KERNELS, 1 },
@@ -418,8 +403,6 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 		INFO_ANSWER(cl_ulong, device->capset->max_alloc_bytes);
 	case CL_DEVICE_MEM_BASE_ADDR_ALIGN:
 		INFO_ANSWER(cl_uint, device->capset->mem_align_bytes * 8);
-	case CL_DEVICE_REFERENCE_COUNT:
-		INFO_ANSWER(cl_uint, 1);
 	case CL_DEVICE_AVAILABLE:
 	case CL_DEVICE_COMPILER_AVAILABLE:
 	case CL_DEVICE_PREFERRED_INTEROP_USER_SYNC:
@@ -455,7 +438,9 @@ cl_int vgpu_clGetDeviceInfo(cl_device_id device, cl_device_info param_name, size
 
 	if (!object_is(device, OBJECT_DEVICE))
 		return CL_INVALID_DEVICE;
-	error = device_override(device, param_name, param_value_size, param_value, param_value_size_ret);
+	error = sub_device_info(device, param_name, param_value_size, param_value, param_value_size_ret);
+	if (error == 1)
+		error = device_override(device, param_name, param_value_size, param_value, param_value_size_ret);
 	if (error != 1)
 		return error;
 	value = (param_name & WIRE_INFO_PLATFORM) ? NULL : device_info_find(device, param_name, &bytes);

@@ -39,7 +39,8 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
-	X(clGetSupportedImageFormats)
+	X(clGetSupportedImageFormats) \
+	X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) X(clReleaseDeviceEXT)
 
 /* In unsupported.c. docs/OPENCL.md says which error each one answers. */
 #define ENTRY_POINTS_UNSUPPORTED(X) \
@@ -53,8 +54,7 @@
 	X(clCreateProgramWithBinary) X(clCreateProgramWithBuiltInKernels) X(clCreateProgramWithIL) X(clCompileProgram) \
 	X(clLinkProgram) X(clSetProgramReleaseCallback) X(clSetProgramSpecializationConstant) \
 	X(clGetKernelSubGroupInfo) X(clGetKernelSubGroupInfoKHR) X(clSetDefaultDeviceCommandQueue) \
-	X(clEnqueueNativeKernel) X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) \
-	X(clReleaseDeviceEXT) \
+	X(clEnqueueNativeKernel) \
 	X(clCreateFromGLBuffer) X(clCreateFromGLTexture) X(clCreateFromGLTexture2D) X(clCreateFromGLTexture3D) \
 	X(clCreateFromGLRenderbuffer) X(clGetGLObjectInfo) X(clGetGLTextureInfo) X(clEnqueueAcquireGLObjects) \
 	X(clEnqueueReleaseGLObjects) X(clGetGLContextInfoKHR) X(clCreateEventFromGLsyncKHR) \

@@ -65,7 +65,7 @@ static cl_int device_list_check(const struct _cl_context *context, cl_uint count
 	if ((count == 0) != (list == NULL))
 		return CL_INVALID_VALUE;
 	for (cl_uint i = 0; i < count; i++)
-		if (!object_is(list[i], OBJECT_DEVICE) || list[i] != context->device)
+		if (!context_has(context, list[i]))
 			return CL_INVALID_DEVICE;
 	return CL_SUCCESS;
 }
@@ -143,9 +143,10 @@ static cl_int program_info_locked(cl_program program, cl_program_info param_name
 	case CL_PROGRAM_CONTEXT:
 		INFO_ANSWER(cl_context, program->context);
 	case CL_PROGRAM_NUM_DEVICES:
-		INFO_ANSWER(cl_uint, 1);
+		INFO_ANSWER(cl_uint, program->context->device_count);
 	case CL_PROGRAM_DEVICES:
-		INFO_ANSWER(cl_device_id, program->context->device);
+		return info_answer(program->context->devices, program->context->device_count * sizeof(cl_device_id),
+				   param_value_size, param_value, param_value_size_ret);
 	case CL_PROGRAM_SOURCE:
 		INFO_ANSWER_STRING(program->source);
 	case CL_PROGRAM_BINARY_SIZES:
@@ -216,7 +217,7 @@ cl_int vgpu_clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_pr
 
 	if (!object_is(program, OBJECT_PROGRAM))
 		return CL_INVALID_PROGRAM;
-	if (!object_is(device, OBJECT_DEVICE) || device != program->context->device)
+	if (!context_has(program->context, device))
 		return CL_INVALID_DEVICE;
 	pthread_mutex_lock(&program->lock);
 	error = build_info_locked(program, param_name, param_value_size, param_value, param_value_size_ret);

@@ -13,6 +13,7 @@
 
 static void session_destroy(struct session *session)
 {
+	session_partitions_free(session);
 	ring_waits_stop(session->ring);	/* it may be reaping memory */
 	events_drop_pool(session);
 	memory_destroy(session->memory);

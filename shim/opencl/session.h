@@ -30,6 +30,9 @@ struct session {
 	struct ring_completion queue_end[WIRE_QUEUE_COUNT];	/* an id is used again when its queue has drained */
 	uint32_t queue_next;
 
+	struct partition_made *partitions;	/* those the engine has; guarded by id_lock (sub_device.c) */
+	uint64_t sub_devices_taken[WIRE_SUB_DEVICE_COUNT / 64];
+
 	/* How long one NDRange of a kernel took lately, by kernel id; a guess that only decides whether a wait spins. */
 #define SESSION_PACES 1024u
 	uint64_t pace_ns[SESSION_PACES];	/* atomic */
@@ -53,6 +56,10 @@ struct session {
 };
 
 struct _cl_device_id;
+struct partition;
+/* sub_device.c: forgets what the session knows of it, and has the engine end it. */
+void session_partition_end(struct session *session, const struct partition *partition);
+void session_partitions_free(struct session *session);
 /* A reference to the device's session, opened if there is none or it was lost. CL_SUCCESS or the API's error. */
 cl_int session_get(struct _cl_device_id *device, struct session **ret_session);
 void session_release(struct session *session);

@@ -273,31 +273,6 @@ cl_int vgpu_clEnqueueNativeKernel(cl_command_queue command_queue, void(CL_CALLBA
 	return CL_INVALID_OPERATION;
 }
 
-/* Sub-devices: CL_DEVICE_PARTITION_MAX_SUB_DEVICES is 0, no partition property is valid. */
-cl_int vgpu_clCreateSubDevices(cl_device_id in_device,
-	const cl_device_partition_property *partition_properties, cl_uint num_entries,
-	cl_device_id *out_devices, cl_uint *num_devices)
-{
-	return CL_INVALID_VALUE;
-}
-
-cl_int vgpu_clCreateSubDevicesEXT(cl_device_id in_device,
-	const cl_device_partition_property_ext *partition_properties, cl_uint num_entries,
-	cl_device_id *out_devices, cl_uint *num_devices)
-{
-	return CL_INVALID_VALUE;
-}
-
-cl_int vgpu_clRetainDeviceEXT(cl_device_id device)
-{
-	return CL_INVALID_DEVICE;
-}
-
-cl_int vgpu_clReleaseDeviceEXT(cl_device_id device)
-{
-	return CL_INVALID_DEVICE;
-}
-
 /* Sharing with OpenGL and EGL: the extensions are not reported. */
 cl_mem vgpu_clCreateFromGLBuffer(cl_context context, cl_mem_flags flags, cl_GLuint bufobj, int *errcode_ret)
 {

@@ -68,6 +68,7 @@
 #define WIRE_OBJECT_MAX 65536u		/* ids of one kind are 1..WIRE_OBJECT_MAX-1, chosen by the shim, 0 = none */
 #define WIRE_WAIT_MAX 256u		/* events in one wait list; the shim folds longer ones with markers */
 #define WIRE_ARG_MAX 128u
+#define WIRE_SUB_DEVICE_COUNT 256u	/* sub-devices of one guest context at a time; ids are 1..WIRE_SUB_DEVICE_COUNT-1 */
 
 /* Fence timelines (virtio-gpu ring_idx) of a context. CONTEXT_INIT asks for WIRE_FENCE_RING_COUNT. */
 #define WIRE_FENCE_RING_SETUP 0u
@@ -247,6 +248,9 @@ enum wire_opcode {
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
 	WIRE_OUTPUT_READ = 48,
+	WIRE_PARTITION = 49,
+	WIRE_SUB_DEVICE_DESTROY = 50,
+	WIRE_QUEUE_CREATE_ON = 51,	/* a sub-device */
 	WIRE_OPCODE_COUNT = 64		/* one that is none of these fails its record */
 };
 
@@ -256,6 +260,23 @@ struct wire_queue_create {
 	uint32_t slot;
 	uint32_t queue;			/* 1..WIRE_QUEUE_COUNT-1; its queue_done is set to this record's sequence */
 	uint64_t properties;		/* cl_command_queue_properties; an out-of-order queue is run in order */
+};
+/* Version 2. Divides the device: sub-devices first..first+count-1. Refused with CL_DEVICE_PARTITION_FAILED if the host's
+ * device does not give exactly so many. WIRE_SUB_DEVICE_DESTROY (struct wire_destroy) ends one; its queues stay. */
+#define WIRE_PARTITION_EQUALLY 1u
+#define WIRE_PARTITION_BY_COUNTS 2u
+struct wire_partition {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t first;
+	uint32_t count;
+	uint32_t kind;			/* WIRE_PARTITION_*; count x uint32_t compute units follow, padded to 8; EQUALLY: all the same */
+};
+/* Version 2. QUEUE_CREATE on a sub-device. */
+struct wire_queue_create_on {
+	struct wire_queue_create q;
+	uint32_t sub_device;
+	uint32_t reserved;
 };
 /* QUEUE/BUFFER/PROGRAM/KERNEL_DESTROY. The id may be used again at once. What commands still use
  * lives on until they are done. slot, if any, answers when the object's last use is over, and for a

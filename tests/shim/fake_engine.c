@@ -71,6 +71,7 @@ struct fake {
 	uint64_t sequence;
 	struct buffer buffers[WIRE_OBJECT_MAX];
 	bool queues[WIRE_QUEUE_COUNT];
+	bool sub_devices[WIRE_SUB_DEVICE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
 	uint8_t kernels[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
@@ -531,6 +532,34 @@ static int32_t transfer(struct fake *fake, const struct wire_buffer_transfer *re
 	return CL_SUCCESS;
 }
 
+static void sub_device_move(struct fake *fake, uint32_t id, bool lives)
+{
+	if (id < 1 || id >= WIRE_SUB_DEVICE_COUNT || fake->sub_devices[id] == lives) {
+		violation("a sub-device that is not there, or twice", id);
+		return;
+	}
+	fake->sub_devices[id] = lives;
+	if (lives)
+		COUNT(sub_devices);
+	else
+		UNCOUNT(sub_devices);
+}
+
+static void partition(struct fake *fake, const struct wire_partition *record)
+{
+	const uint32_t *units = (const void *)(record + 1);
+	uint32_t total = 0;
+
+	if (record->h.bytes != sizeof(*record) + ((record->count * 4 + 7) & ~7u) || record->kind < 1 || record->kind > 2)
+		violation("a partition that cannot be", record->count);
+	for (uint32_t i = 0; i < record->count; i++) {
+		total += units[i];
+		sub_device_move(fake, record->first + i, true);
+	}
+	if (total > 4)
+		violation("more compute units than there are", total);
+}
+
 /* Every earlier record is over here. CL_SUCCESS, or what a record answers that waits for a failed one. */
 static int32_t waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
 {
@@ -568,7 +597,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
-		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read),
+		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read), [WIRE_SUB_DEVICE_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_QUEUE_CREATE_ON] = sizeof(struct wire_queue_create_on),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
@@ -596,6 +626,17 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 			violation("no such queue", q->queue);
 	}
 	switch (status < 0 ? WIRE_MARKER : header->opcode) {	/* one that is not to run does nothing */
+	case WIRE_PARTITION:
+		partition(fake, (const void *)header);
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		sub_device_move(fake, id, false);
+		break;
+	case WIRE_QUEUE_CREATE_ON:
+		if (!fake->sub_devices[((const struct wire_queue_create_on *)header)->sub_device % WIRE_SUB_DEVICE_COUNT])
+			violation("a queue on no sub-device", id);
+		COUNT(queues_on_sub_devices);
+		/* fall through */
 	case WIRE_QUEUE_CREATE:
 		if (fake->queues[id % WIRE_QUEUE_COUNT])
 			violation("a queue id in use", id);
@@ -958,6 +999,7 @@ static void info_text(struct reply *out, uint32_t param, const char *text)
 static struct wire_capset *capset_make(void)
 {
 	static const uint64_t sizes[3] = { 256, 256, 64 };
+	static const uint64_t kinds[3] = { CL_DEVICE_PARTITION_BY_AFFINITY_DOMAIN, CL_DEVICE_PARTITION_EQUALLY, CL_DEVICE_PARTITION_BY_COUNTS };
 	struct reply *out = calloc(1, sizeof(*out));
 	struct wire_capset *capset;
 
@@ -967,7 +1009,9 @@ static struct wire_capset *capset_make(void)
 	info_text(out, CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2 FAKE");
 	info_text(out, CL_DEVICE_PROFILE, "FULL_PROFILE");
 	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program");
-	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 2, 4);
+	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 4, 4);
+	info_number(out, CL_DEVICE_PARTITION_MAX_SUB_DEVICES, 4, 4);
+	info(out, CL_DEVICE_PARTITION_PROPERTIES, kinds, sizeof(kinds));
 	info_number(out, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, 3, 4);
 	info(out, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes, sizeof(sizes));
 	info_number(out, CL_DEVICE_MAX_WORK_GROUP_SIZE, 256, 8);

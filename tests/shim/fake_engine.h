@@ -29,7 +29,8 @@ struct fake_engine_control {
 	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
 	uint32_t lie_about_output;	/* OUTPUT_READ answers with impossible sizes */
 	/* Counts, atomic. */
-	uint32_t output_reads;
+	uint32_t output_reads, queues_on_sub_devices;
+	uint32_t sub_devices;		/* living */
 	uint32_t violations;
 	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;

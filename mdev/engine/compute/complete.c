@@ -352,7 +352,7 @@ void complete_count(struct complete *complete, uint32_t queue_id, uint64_t seque
 	complete->wake_due = true;
 }
 
-int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
+int complete_queue_create(struct complete *complete, uint32_t id, cl_device_id sub_device, bool profiling, uint64_t sequence,
 			  struct complete_queue **ret_queue)
 {
 	const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, 0};
@@ -368,12 +368,16 @@ int complete_queue_create(struct complete *complete, uint32_t id, bool profiling
 	queue->id = id;
 	queue->profiling = profiling;
 	queue->pushed_sequence = sequence;
-	queue->cl = clCreateCommandQueueWithProperties(complete->device->context, complete->device->id, properties, &error);
+	queue->cl = clCreateCommandQueueWithProperties(complete->device->context,
+						       sub_device ? sub_device : complete->device->id, properties, &error);
 	if (!queue->cl)
 		goto free_fifo;
 	error = complete->strategy->queue_init ? complete->strategy->queue_init(queue) : 0;
 	if (error)
 		goto release_cl;
+	if (sub_device)
+		clRetainDevice(sub_device);
+	queue->sub_device = sub_device;
 	pthread_mutex_lock(&complete->lock);
 	queue->next = complete->queues;
 	complete->queues = queue;
@@ -424,6 +428,8 @@ void complete_reap(struct complete *complete)
 			complete->strategy->queue_finish(found);
 		clFinish(found->cl);	/* a native kernel that published may still be returning */
 		clReleaseCommandQueue(found->cl);
+		if (found->sub_device)
+			clReleaseDevice(found->sub_device);
 		free(found->fifo);
 		free(found);
 	}

@@ -59,6 +59,7 @@ struct complete_queue {
 	struct complete *complete;
 	struct complete_queue *next;	/* of all queues with work or in the table */
 	cl_command_queue cl;
+	cl_device_id sub_device;	/* held; NULL: it is on the device itself */
 	uint32_t id;
 	bool profiling;
 	bool detached;			/* destroyed by the guest: goes when its work is done */
@@ -132,8 +133,8 @@ bool complete_is_synchronous(const struct complete *complete);
 /* Whether complete_push wants an event with every record, not only with those that have a slot. */
 bool complete_wants_every_event(const struct complete *complete);
 
-/* 0, or an OpenCL error. Stores the queue's first counter. */
-int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
+/* sub_device: borrowed, NULL: on the device. 0, or an OpenCL error. Stores the queue's first counter. */
+int complete_queue_create(struct complete *complete, uint32_t id, cl_device_id sub_device, bool profiling, uint64_t sequence,
 			  struct complete_queue **ret_queue);
 /* The guest's id is gone; the queue itself goes with complete_reap once its work is done. */
 void complete_queue_detach(struct complete_queue *queue);

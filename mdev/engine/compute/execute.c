@@ -19,7 +19,36 @@ static int queue_create(struct executor *x, const struct parsed *p)
 
 	if (*at)
 		return CL_INVALID_COMMAND_QUEUE;
-	return complete_queue_create(x->complete, p->queue_create.queue, p->queue_create.profiling, p->sequence, at);
+	cl_device_id sub_device = p->queue_create.sub_device ? x->objects->sub_devices[p->queue_create.sub_device] : NULL;
+	if (p->queue_create.sub_device && !sub_device)
+		return CL_INVALID_DEVICE;
+	return complete_queue_create(x->complete, p->queue_create.queue, sub_device, p->queue_create.profiling, p->sequence, at);
+}
+
+static int partition(struct executor *x, const struct parsed *p)
+{
+	const struct parsed_partition *n = &p->partition;
+	cl_device_partition_property properties[WIRE_SUB_DEVICE_COUNT + 3];
+	cl_device_id *made = &x->objects->sub_devices[n->first];
+	cl_uint count = 0;
+	unsigned used = 0;
+
+	for (uint32_t i = 0; i < n->count; i++)
+		if (made[i])
+			return CL_INVALID_DEVICE;
+	properties[used++] = n->equally ? CL_DEVICE_PARTITION_EQUALLY : CL_DEVICE_PARTITION_BY_COUNTS;
+	for (uint32_t i = 0; i < (n->equally ? 1 : n->count); i++)
+		properties[used++] = n->units[i];
+	if (!n->equally)
+		properties[used++] = CL_DEVICE_PARTITION_BY_COUNTS_LIST_END;
+	properties[used] = 0;
+	/* Asked first: a device may give more than there is room for. */
+	if (clCreateSubDevices(x->device->id, properties, 0, NULL, &count) || count != n->count)
+		return CL_DEVICE_PARTITION_FAILED;
+	if (!clCreateSubDevices(x->device->id, properties, count, made, NULL))
+		return 0;
+	memset(made, 0, count * sizeof(*made));
+	return CL_DEVICE_PARTITION_FAILED;
 }
 
 static int buffer_create(struct executor *x, const struct parsed *p)
@@ -160,6 +189,12 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_COMMAND_QUEUE;
 		complete_queue_detach(x->objects->queues[id]);
 		x->objects->queues[id] = NULL;
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		if (!x->objects->sub_devices[id])
+			return CL_INVALID_DEVICE;
+		clReleaseDevice(x->objects->sub_devices[id]);
+		x->objects->sub_devices[id] = NULL;
 		break;
 	case WIRE_PROGRAM_DESTROY:
 		if (!x->objects->programs[id])
@@ -473,6 +508,9 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);
+			break;
+		case WIRE_PARTITION:
+			error = partition(x, p);
 			break;
 		case WIRE_OUTPUT_READ:
 			error = output_read(x, p, &value);

@@ -57,6 +57,7 @@ struct kernel {
 
 struct objects {
 	struct complete_queue *queues[WIRE_QUEUE_COUNT];
+	cl_device_id sub_devices[WIRE_SUB_DEVICE_COUNT];	/* by id; queues on them hold them too */
 	struct buffer **buffers;	/* WIRE_OBJECT_MAX each */
 	struct program **programs;
 	struct kernel **kernels;

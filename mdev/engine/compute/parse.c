@@ -60,6 +60,42 @@ static int queue_create_parse(const void *record, struct cursor *rest, const str
 	if (r->properties & ~known)
 		return CL_INVALID_QUEUE_PROPERTIES;
 	parsed->queue_create.profiling = r->properties & CL_QUEUE_PROFILING_ENABLE;
+	parsed->queue_create.sub_device = 0;
+	return 0;
+}
+
+static int queue_create_on_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+				 struct parsed *parsed)
+{
+	const struct wire_queue_create_on *r = record;
+
+	parsed->opcode = WIRE_QUEUE_CREATE;
+	int error = queue_create_parse(record, rest, limits, parsed);
+	if (error)
+		return error;
+	parsed->queue_create.sub_device = r->sub_device;
+	return r->sub_device >= 1 && r->sub_device < WIRE_SUB_DEVICE_COUNT ? 0 : CL_INVALID_DEVICE;
+}
+
+static int partition_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_partition *r = record;
+
+	(void)limits;
+	if (r->first < 1 || r->first >= WIRE_SUB_DEVICE_COUNT || r->count < 1 || r->count > WIRE_SUB_DEVICE_COUNT - r->first)
+		return CL_INVALID_DEVICE;
+	if (r->kind != WIRE_PARTITION_EQUALLY && r->kind != WIRE_PARTITION_BY_COUNTS)
+		return CL_INVALID_VALUE;
+	const uint32_t *units = cursor_take(rest, (uint64_t)r->count * sizeof(*units));
+	if (!units)
+		return CL_INVALID_VALUE;
+	for (uint32_t i = 0; i < r->count; i++)
+		if (!units[i] || units[i] > INT32_MAX || (r->kind == WIRE_PARTITION_EQUALLY && units[i] != units[0]))
+			return CL_INVALID_DEVICE_PARTITION_COUNT;
+	parsed->partition.first = r->first;
+	parsed->partition.count = r->count;
+	parsed->partition.equally = r->kind == WIRE_PARTITION_EQUALLY;
+	memcpy(parsed->partition.units, units, r->count * sizeof(*units));
 	return 0;
 }
 
@@ -73,6 +109,10 @@ static int destroy_parse(const void *record, struct cursor *rest, const struct p
 	case WIRE_QUEUE_DESTROY:
 		if (r->id < 1 || r->id >= WIRE_QUEUE_COUNT)
 			return CL_INVALID_COMMAND_QUEUE;
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		if (r->id < 1 || r->id >= WIRE_SUB_DEVICE_COUNT)
+			return CL_INVALID_DEVICE;
 		break;
 	case WIRE_BUFFER_DESTROY:
 		if (!object_id_fits(r->id))
@@ -325,6 +365,9 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_PARTITION] = {sizeof(struct wire_partition), false, partition_parse},
+	[WIRE_SUB_DEVICE_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_QUEUE_CREATE_ON] = {sizeof(struct wire_queue_create_on), false, queue_create_on_parse},
 	[WIRE_OUTPUT_READ] = {sizeof(struct wire_output_read), false, output_read_parse},
 };
 

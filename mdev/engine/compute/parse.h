@@ -5,7 +5,7 @@
  * Pure: no OpenCL call, no state. The input is a private copy of one record; what points into it (waits,
  * argument values, names) is good as long as that copy is. After a successful parse: ids are in range,
  * counts fit, ranges lie inside blobs that are mapped now, sizes do not overflow, enumerations are
- * known. Whether an object with that id exists is the executor's question.
+ * known. A QUEUE_CREATE_ON is a QUEUE_CREATE with a sub-device afterwards. Whether an object with that id exists is the executor's question.
  */
 #ifndef VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
 #define VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
@@ -28,6 +28,13 @@ struct parse_limits {
 struct parsed_queue_create {
 	uint32_t queue;
 	bool profiling;
+	uint32_t sub_device;		/* 0: the device itself */
+};
+struct parsed_partition {
+	uint32_t first;
+	uint32_t count;
+	bool equally;
+	uint32_t units[WIRE_SUB_DEVICE_COUNT];
 };
 struct parsed_buffer_create {
 	uint32_t buffer;
@@ -101,6 +108,7 @@ struct parsed {
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
 		struct wire_range output_range;
+		struct parsed_partition partition;
 	};
 };
 

@@ -95,7 +95,7 @@ int fixture_check(void **state)
 
 void world_make(struct world *world)
 {
-	const char *source = "kernel scale add sum group8 wide print";
+	const char *source = "kernel scale add sum group8 wide";
 	cl_int error;
 
 	world->context = clCreateContext(NULL, 1, &device, NULL, NULL, &error);

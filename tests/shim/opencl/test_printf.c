@@ -33,21 +33,27 @@ static void captured(void (*work)(void *), void *data, char *ret_out, char *ret_
 
 struct scene {
 	struct world world;
+	cl_program program;
 	cl_kernel print;
 };
 
 static void scene_make(struct scene *scene)
 {
+	const char *source = "print";
 	cl_int error;
 
 	world_make(&scene->world);
-	scene->print = clCreateKernel(scene->world.program, "print", &error);
+	scene->program = clCreateProgramWithSource(scene->world.context, 1, &source, NULL, &error);
+	assert_cl(error);
+	assert_cl(clBuildProgram(scene->program, 0, NULL, NULL, NULL, NULL));
+	scene->print = clCreateKernel(scene->program, "print", &error);
 	assert_cl(error);
 }
 
 static void scene_end(struct scene *scene)
 {
 	clReleaseKernel(scene->print);
+	clReleaseProgram(scene->program);
 	world_end(&scene->world);
 }
 
