@@ -10,6 +10,7 @@
 
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/image.h"
 
 #define ACCESS_FLAGS (CL_MEM_READ_WRITE | CL_MEM_READ_ONLY | CL_MEM_WRITE_ONLY)
 #define HOST_ACCESS_FLAGS (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)
@@ -52,7 +53,7 @@ static cl_int unified_create(struct _cl_mem *mem, const void *initial)
 	return error;
 }
 
-/* A sub-buffer's last use, which its parent's memory must outlive. */
+/* The last use of a sub-buffer or an image in a buffer, which its parent's memory must outlive. */
 struct sub_end {
 	struct ring_wait wait;
 	struct ring_completion completion;
@@ -167,6 +168,8 @@ static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 static void staged_destroy(struct _cl_mem *mem)
 {
 	session_object_destroy(mem->context->session, WIRE_BUFFER_DESTROY, ID_BUFFER, mem->id);
+	if (mem->parent)	/* of an image: the engine keeps what it needs of it */
+		mem_release(mem->parent);
 }
 
 static uint8_t *staged_address(const struct _cl_mem *mem, size_t offset)
@@ -185,7 +188,7 @@ static bool one_at_most(cl_mem_flags flags)
 	return (flags & (flags - 1)) == 0;
 }
 
-static cl_int flags_check(cl_mem_flags flags, const void *host_ptr)
+cl_int mem_flags_check(cl_mem_flags flags, const void *host_ptr)
 {
 	if (flags & ~(cl_mem_flags)(ACCESS_FLAGS | HOST_ACCESS_FLAGS | HOST_PTR_FLAGS))
 		return CL_INVALID_VALUE;
@@ -198,7 +201,7 @@ static cl_int flags_check(cl_mem_flags flags, const void *host_ptr)
 	return CL_SUCCESS;
 }
 
-static struct _cl_mem *mem_new(struct _cl_context *context, cl_mem_flags flags, size_t bytes, cl_int *ret_error)
+struct _cl_mem *mem_new(struct _cl_context *context, cl_mem_flags flags, size_t bytes, cl_int *ret_error)
 {
 	struct _cl_mem *mem = calloc(1, sizeof(*mem));
 
@@ -227,7 +230,7 @@ cl_mem vgpu_clCreateBufferWithProperties(cl_context context, const cl_mem_proper
 		return refuse(errcode_ret, CL_INVALID_CONTEXT);
 	if (properties && properties[0])
 		return refuse(errcode_ret, CL_INVALID_PROPERTY);
-	error = flags_check(flags, host_ptr);
+	error = mem_flags_check(flags, host_ptr);
 	if (!error && (size == 0 || size > context->device->capset->max_alloc_bytes))
 		error = CL_INVALID_BUFFER_SIZE;
 	if (!error && session_lost(context->session))
@@ -261,7 +264,7 @@ cl_mem vgpu_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, 
 }
 
 /* OpenCL 3.0 §5.2.1, table 13: what is not said is inherited, what is said must not contradict. */
-static cl_int sub_flags(const struct _cl_mem *parent, cl_mem_flags *flags)
+cl_int mem_flags_inherit(const struct _cl_mem *parent, cl_mem_flags *flags)
 {
 	const cl_mem_flags parent_access = parent->flags & ACCESS_FLAGS, parent_host = parent->flags & HOST_ACCESS_FLAGS;
 
@@ -290,9 +293,9 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 	struct _cl_mem *mem;
 	cl_int error;
 
-	if (!object_is(parent, OBJECT_MEM) || parent->parent)
+	if (!mem_is_buffer(parent) || parent->parent)
 		return refuse(errcode_ret, CL_INVALID_MEM_OBJECT);
-	error = sub_flags(parent, &flags);
+	error = mem_flags_inherit(parent, &flags);
 	if (!error && (type != CL_BUFFER_CREATE_TYPE_REGION || !region))
 		error = CL_INVALID_VALUE;
 	if (!error && region->size == 0)
@@ -350,6 +353,7 @@ void mem_release(struct _cl_mem *mem)
 	}
 	mem->ops->destroy(mem);
 	mem->object.kind = OBJECT_DEAD;
+	free(mem->image);
 	free(mem->properties);
 	free(mem);
 	context_release(context);
@@ -364,7 +368,7 @@ cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_
 		return CL_INVALID_MEM_OBJECT;
 	switch (param_name) {
 	case CL_MEM_TYPE:
-		INFO_ANSWER(cl_mem_object_type, CL_MEM_OBJECT_BUFFER);
+		INFO_ANSWER(cl_mem_object_type, mem->image ? mem->image->shape.type : CL_MEM_OBJECT_BUFFER);
 	case CL_MEM_FLAGS:
 		INFO_ANSWER(cl_mem_flags, mem->flags);
 	case CL_MEM_SIZE:

@@ -183,17 +183,3 @@ cl_int vgpu_clSetContextDestructorCallback(cl_context context,
 		return CL_INVALID_CONTEXT;
 	return end_callback_add(context, &context->end_callbacks, (void (*)(void *, void *))(void *)pfn_notify, user_data);
 }
-
-cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type image_type,
-				       cl_uint num_entries, cl_image_format *image_formats, cl_uint *num_image_formats)
-{
-	(void)flags;
-	(void)image_type;
-	if (!object_is(context, OBJECT_CONTEXT))
-		return CL_INVALID_CONTEXT;
-	if (num_entries == 0 && image_formats)
-		return CL_INVALID_VALUE;
-	if (num_image_formats)
-		*num_image_formats = 0;	/* no image support */
-	return CL_SUCCESS;
-}

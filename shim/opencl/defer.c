@@ -16,6 +16,13 @@
 struct deferred {
 	struct _cl_mem *mem;		/* held */
 	struct _cl_event *moved;	/* the user event, held */
+	cl_int (*run)(void *data);
+	void *data;			/* owned */
+};
+
+/* The rows of a buffer. */
+struct rows_later {
+	struct _cl_mem *mem;		/* held by the deferred */
 	bool write;
 	uint8_t *host;
 	struct rows rows;
@@ -30,36 +37,37 @@ void rows_copy(uint8_t *destination, const struct side *to, const uint8_t *sourc
 }
 
 /* Through a queue for the purpose: the application's is held back. */
-static cl_int rows_transfer(const struct deferred *deferred)
+static cl_int rows_transfer(const struct rows_later *later)
 {
-	const struct rows *rows = &deferred->rows;
-	struct _cl_context *context = deferred->mem->context;
-	struct transfer transfer = { .mem = deferred->mem, .blocking = CL_TRUE, .bytes = rows->region[0],
-				     .type = deferred->write ? CL_COMMAND_WRITE_BUFFER : CL_COMMAND_READ_BUFFER };
+	const struct rows *rows = &later->rows;
+	struct _cl_context *context = later->mem->context;
+	struct transfer transfer = { .mem = later->mem, .blocking = CL_TRUE, .bytes = rows->region[0],
+				     .type = later->write ? CL_COMMAND_WRITE_BUFFER : CL_COMMAND_READ_BUFFER };
 	cl_int error = CL_SUCCESS;
 
 	transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->devices[0], NULL, &error);
 	for (size_t i = 0; !error && i < rows->region[1] * rows->region[2]; i++) {
 		size_t slice = i / rows->region[1], row = i % rows->region[1];
-		uint8_t *host = deferred->host + rows->host.offset + row_at(&rows->host, slice, row);
+		uint8_t *host = later->host + rows->host.offset + row_at(&rows->host, slice, row);
 
 		transfer.offset = rows->device.offset + row_at(&rows->device, slice, row);
-		error = deferred->write ? transfer_write(&transfer, host, NULL) : transfer_read(&transfer, host, NULL);
+		error = later->write ? transfer_write(&transfer, host, NULL) : transfer_read(&transfer, host, NULL);
 	}
 	if (transfer.queue)
 		queue_release(transfer.queue);
 	return error;
 }
 
-static cl_int rows_move(const struct deferred *deferred)
+static cl_int rows_move(void *data)
 {
-	const struct rows *rows = &deferred->rows;
-	uint8_t *device = deferred->mem->ops->address(deferred->mem, rows->device.offset);
-	uint8_t *host = deferred->host + rows->host.offset;
+	const struct rows_later *later = data;
+	const struct rows *rows = &later->rows;
+	uint8_t *device = later->mem->ops->address(later->mem, rows->device.offset);
+	uint8_t *host = later->host + rows->host.offset;
 
 	if (!device)
-		return rows_transfer(deferred);
-	if (deferred->write)
+		return rows_transfer(later);
+	if (later->write)
 		rows_copy(device, &rows->device, host, &rows->host, rows->region);
 	else
 		rows_copy(host, &rows->host, device, &rows->device, rows->region);
@@ -70,6 +78,7 @@ static void deferred_free(struct deferred *deferred)
 {
 	event_release(deferred->moved);
 	mem_release(deferred->mem);
+	free(deferred->data);
 	free(deferred);
 }
 
@@ -80,26 +89,39 @@ static void CL_CALLBACK deferred_run(cl_event place, cl_int status, void *data)
 
 	(void)place;
 	if (status == CL_COMPLETE)
-		status = rows_move(deferred);
+		status = deferred->run(deferred->data);
 	commands_user_event_set(deferred->moved, status);
 	deferred_free(deferred);
 }
 
 cl_int transfer_defer(const struct transfer *transfer, bool write, void *host, const struct rows *rows, cl_event *ret_event)
 {
+	struct rows_later *later = malloc(sizeof(*later));
+
+	if (!later)
+		return CL_OUT_OF_HOST_MEMORY;
+	*later = (struct rows_later){ transfer->mem, write, host, *rows };
+	return transfer_defer_call(transfer, rows_move, later, ret_event);
+}
+
+cl_int transfer_defer_call(const struct transfer *transfer, cl_int (*run)(void *data), void *data, cl_event *ret_event)
+{
 	struct deferred *deferred = malloc(sizeof(*deferred));
 	struct command command = { .queue = transfer->queue, .opcode = WIRE_MARKER, .wait_count = 1 };
 	cl_event place = NULL, moved;
 	cl_int error;
 
-	if (!deferred)
+	if (!deferred) {
+		free(data);
 		return CL_OUT_OF_HOST_MEMORY;
+	}
 	moved = event_create(transfer->queue->context, NULL, CL_COMMAND_USER);
 	if (!moved) {
+		free(data);
 		free(deferred);
 		return CL_OUT_OF_HOST_MEMORY;
 	}
-	*deferred = (struct deferred){ transfer->mem, moved, write, host, *rows };
+	*deferred = (struct deferred){ transfer->mem, moved, run, data };
 	object_retain(transfer->mem);
 	object_retain(moved);
 	error = transfer_marker(transfer, NULL, &place);

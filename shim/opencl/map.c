@@ -12,11 +12,11 @@
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/image.h"
 
 #define WRITE_FLAGS (CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION)
 
-/* A command that only keeps its place in the queue. */
-static cl_int place(const struct transfer *transfer, cl_event *ret_event)
+cl_int transfer_place(const struct transfer *transfer, cl_event *ret_event)
 {
 	cl_int error;
 
@@ -44,7 +44,7 @@ static cl_int map_staged(const struct transfer *transfer, struct mapping *mappin
 		return r == -ENOMEM ? CL_MAP_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 	mapping->pointer = mapping->staging.address;
 	if (mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION)
-		error = place(transfer, ret_event);
+		error = transfer_place(transfer, ret_event);
 	else if (!transfer->blocking)
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, ret_event);
 	else
@@ -72,11 +72,32 @@ static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, c
 
 	if (mem->host_ptr) {
 		mapping->pointer = (uint8_t *)mem->host_ptr + transfer->offset;
-		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? place(transfer, ret_event) :
+		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? transfer_place(transfer, ret_event) :
 			transfer_read(transfer, mapping->pointer, ret_event);
 	}
 	mapping->pointer = mem->ops->address(mem, transfer->offset);
-	return mapping->pointer ? place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
+	return mapping->pointer ? transfer_place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
+}
+
+cl_int map_flags_check(const struct _cl_mem *mem, cl_map_flags flags)
+{
+	const cl_map_flags known = CL_MAP_READ | WRITE_FLAGS;
+
+	if ((flags & ~known) || ((flags & CL_MAP_WRITE_INVALIDATE_REGION) && (flags & (CL_MAP_READ | CL_MAP_WRITE))))
+		return CL_INVALID_VALUE;
+	if (((flags & CL_MAP_READ) && (mem->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))) ||
+	    ((flags & WRITE_FLAGS) && (mem->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))))
+		return CL_INVALID_OPERATION;
+	return CL_SUCCESS;
+}
+
+void mapping_add(struct _cl_mem *mem, struct mapping *mapping)
+{
+	pthread_mutex_lock(&mem->context->lock);
+	mapping->next = mem->mappings;
+	mem->mappings = mapping;
+	mem->map_count++;
+	pthread_mutex_unlock(&mem->context->lock);
 }
 
 void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking_map, cl_map_flags map_flags,
@@ -85,18 +106,14 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 {
 	const struct transfer transfer = { queue, buffer, offset, cb, blocking_map, num_events_in_wait_list,
 					   event_wait_list, CL_COMMAND_MAP_BUFFER };
-	const cl_map_flags known = CL_MAP_READ | WRITE_FLAGS;
 	struct mapping *mapping;
 	cl_int error = transfer_check(queue, buffer, offset, cb, num_events_in_wait_list, event_wait_list);
 
 	if (error)
 		return refuse(errcode_ret, error);
-	if ((map_flags & ~known) ||
-	    ((map_flags & CL_MAP_WRITE_INVALIDATE_REGION) && (map_flags & (CL_MAP_READ | CL_MAP_WRITE))))
-		return refuse(errcode_ret, CL_INVALID_VALUE);
-	if (((map_flags & CL_MAP_READ) && (buffer->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))) ||
-	    ((map_flags & WRITE_FLAGS) && (buffer->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))))
-		return refuse(errcode_ret, CL_INVALID_OPERATION);
+	error = map_flags_check(buffer, map_flags);
+	if (error)
+		return refuse(errcode_ret, error);
 	if (blocking_map && waits_failed(num_events_in_wait_list, event_wait_list))
 		return refuse(errcode_ret, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
 	mapping = calloc(1, sizeof(*mapping));
@@ -110,11 +127,7 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 		free(mapping);
 		return refuse(errcode_ret, error);
 	}
-	pthread_mutex_lock(&buffer->context->lock);
-	mapping->next = buffer->mappings;
-	buffer->mappings = mapping;
-	buffer->map_count++;
-	pthread_mutex_unlock(&buffer->context->lock);
+	mapping_add(buffer, mapping);
 	refuse(errcode_ret, CL_SUCCESS);
 	return mapping->pointer;
 }
@@ -156,16 +169,18 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 		return CL_INVALID_VALUE;
 	transfer.offset = mapping->offset;
 	transfer.bytes = mapping->bytes;
-	if (!(mapping->flags & WRITE_FLAGS)) {
+	if (mem->image) {
+		error = image_unmap(&transfer, mapping, event);
+	} else if (!(mapping->flags & WRITE_FLAGS)) {
 		/* A map that is not over yet may still be to write its staging: that goes back in the unmap's turn. */
 		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
-						place(&transfer, event);
+						transfer_place(&transfer, event);
 	} else if (mem->host_ptr) {
 		error = transfer_write(&transfer, mapping->pointer, event);
 	} else if (mapping->staging.slab) {
 		error = transfer_record(&transfer, WIRE_BUFFER_WRITE, &mapping->staging, true, event);
 	} else {
-		error = place(&transfer, event);
+		error = transfer_place(&transfer, event);
 	}
 	if (mapping->queue)
 		queue_release(mapping->queue);

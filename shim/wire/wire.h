@@ -69,6 +69,9 @@
 #define WIRE_WAIT_MAX 256u		/* events in one wait list; the shim folds longer ones with markers */
 #define WIRE_ARG_MAX 128u
 #define WIRE_SUB_DEVICE_COUNT 256u	/* sub-devices of one guest context at a time; ids are 1..WIRE_SUB_DEVICE_COUNT-1 */
+#define WIRE_HEADER_MAX 1024u		/* headers of one compilation */
+#define WIRE_CONSTANT_MAX 1024u		/* specialization constants of one */
+#define WIRE_INPUT_MAX 4096u		/* programs of one link */
 
 /* Fence timelines (virtio-gpu ring_idx) of a context. CONTEXT_INIT asks for WIRE_FENCE_RING_COUNT. */
 #define WIRE_FENCE_RING_SETUP 0u
@@ -86,6 +89,10 @@
 #define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
 #define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
 #define WIRE_CAPS_COMPUTE (1u << 1)
+#define WIRE_CAPS_IMAGES (1u << 2)	/* version 2: IMAGE_* and SAMPLER_* records, if the device's CL_DEVICE_IMAGE_SUPPORT says so */
+/* With version 2. */
+#define WIRE_CAPS_PROGRAMS (1u << 3)	/* PROGRAM_COMPILE, PROGRAM_LINK, KERNEL_SUB_GROUPS */
+#define WIRE_CAPS_IL (1u << 4)		/* PROGRAM_COMPILE takes WIRE_LANGUAGE_IL */
 #define WIRE_CAPS_PRINTF (1u << 6)	/* from version 2 on: what kernels print is kept for WIRE_OUTPUT_READ */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
@@ -247,11 +254,25 @@ enum wire_opcode {
 	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
+	/* Version 2: images and samplers, in shim/wire/image.h. */
+	WIRE_IMAGE_CREATE = 16,
+	WIRE_IMAGE_FORMATS = 17,
+	WIRE_SAMPLER_CREATE = 18,
+	WIRE_SAMPLER_DESTROY = 19,
+	WIRE_IMAGE_WRITE = 20,		/* aperture range -> image */
+	WIRE_IMAGE_READ = 21,		/* image -> aperture range */
+	WIRE_IMAGE_COPY = 22,
+	WIRE_IMAGE_TO_BUFFER = 23,
+	WIRE_IMAGE_FROM_BUFFER = 24,
+	WIRE_IMAGE_FILL = 25,
+	WIRE_PROGRAM_COMPILE = 32,
+	WIRE_PROGRAM_LINK = 33,
+	WIRE_KERNEL_SUB_GROUPS = 34,
 	WIRE_OUTPUT_READ = 48,
 	WIRE_PARTITION = 49,
 	WIRE_SUB_DEVICE_DESTROY = 50,
 	WIRE_QUEUE_CREATE_ON = 51,	/* a sub-device */
-	WIRE_OPCODE_COUNT = 64		/* one that is none of these fails its record */
+	WIRE_OPCODE_COUNT = 64		/* what has no name above fails its record */
 };
 
 /* Object records act when taken, in ring order, before any later record; `slot` answers then. */
@@ -335,6 +356,66 @@ struct wire_arg_info {
 	uint32_t kind;			/* enum wire_arg_kind */
 	uint32_t value_bytes;		/* for VALUE: its size if known, else 0 */
 };
+/* ---- version 2: compiling and linking ---- */
+
+enum wire_program_makes {
+	WIRE_PROGRAM_OBJECT = 1,	/* to be linked; values of cl_program_binary_type */
+	WIRE_PROGRAM_EXECUTABLE = 4,
+};
+enum wire_language {
+	WIRE_LANGUAGE_C = 0,		/* OpenCL C */
+	WIRE_LANGUAGE_IL = 1,		/* the host's intermediate language; needs WIRE_CAPS_IL */
+};
+/* One of `headers`; its name, which is not empty, not absolute and has no component "..", and its text follow, each padded to 8. */
+struct wire_program_header {
+	uint32_t name_bytes;		/* no NUL; at most 1023 */
+	uint32_t reserved;
+	uint64_t text_bytes;
+};
+/* A specialization constant of IL. */
+struct wire_constant {
+	uint32_t id;
+	uint32_t bytes;			/* 1, 2, 4 or 8 */
+	uint8_t value[8];		/* the first `bytes` of it */
+};
+/* Creates a program and compiles it. Reply and what it means if that is too small are those of wire_program_build, whose
+ * record with source.bytes = 0 asks for it again. */
+struct wire_program_compile {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t program;
+	uint32_t makes;			/* enum wire_program_makes; EXECUTABLE only of IL, or as wire_program_build does */
+	uint32_t language;		/* enum wire_language */
+	struct wire_range source;	/* not empty */
+	struct wire_range options;	/* bytes 0 = none */
+	struct wire_range headers;	/* header_count of them, filling it; OBJECT from C only; bytes 0 = none */
+	struct wire_range reply;
+	uint32_t header_count;
+	uint32_t constant_count;	/* x struct wire_constant follow; IL only */
+};
+/* Creates a program by linking others, which stay as they are. What comes out, library or executable, the options say. */
+struct wire_program_link {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t program;
+	struct wire_range options;	/* bytes 0 = none */
+	struct wire_range reply;
+	uint32_t input_count;		/* 1..WIRE_INPUT_MAX; that many uint32_t ids follow, padded to 8 */
+	uint32_t reserved;
+};
+/* Asks clGetKernelSubGroupInfo. slot.value: bytes of the answer in `reply`, size_t being 8. */
+struct wire_kernel_sub_groups {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t kernel;
+	uint32_t param;			/* cl_kernel_sub_group_info */
+	uint32_t input_count;		/* of `input`, 0..3 */
+	uint64_t input[3];
+	struct wire_range reply;	/* 8 to 24 bytes */
+};
+static_assert(sizeof(struct wire_program_compile) == 136 && sizeof(struct wire_program_link) == 80 &&
+	      sizeof(struct wire_kernel_sub_groups) == 80, "guest ABI");
+
 struct wire_kernel_create {
 	struct wire_header h;
 	uint32_t slot;
@@ -347,6 +428,8 @@ enum wire_arg_kind {
 	WIRE_ARG_VALUE = 1,		/* bytes follow, padded to 8 */
 	WIRE_ARG_BUFFER = 2,		/* `object` = buffer id, 0 = NULL */
 	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
+	WIRE_ARG_IMAGE = 4,		/* `object` = image id */
+	WIRE_ARG_SAMPLER = 5,		/* `object` = sampler id */
 };
 struct wire_arg {
 	uint32_t kind;

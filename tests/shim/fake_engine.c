@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shim/transport/transport.h"
+#include "tests/shim/fake_images.h"
 
 #define DEVICE_EPOCH_NS 1000000000000ull	/* so that a test sees which clock it was given */
 #define SPIN_NS 30000
@@ -52,10 +53,11 @@ struct buffer {
 	uint8_t *address;
 	uint64_t bytes;
 	bool own;
+	struct fake_image image;
 	uint32_t slot;			/* parting: to be answered */
 	uint64_t sequence;
 };
-enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_PRINT };
+enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_INVERT, KERNEL_PRINT };
 struct fake {
 	struct transport transport;
 	pthread_mutex_t lock;		/* blobs, fence */
@@ -73,7 +75,9 @@ struct fake {
 	bool queues[WIRE_QUEUE_COUNT];
 	bool sub_devices[WIRE_SUB_DEVICE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
+	uint8_t makes[WIRE_OBJECT_MAX];	/* cl_program_binary_type; 0: it failed */
 	uint8_t kernels[WIRE_OBJECT_MAX];
+	bool samplers[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
 	char text[0x10000];		/* printed and not fetched */
 	size_t text_bytes;
@@ -276,9 +280,10 @@ static void put(struct reply *reply, const void *bytes, size_t length)
 static void put_argument(struct reply *reply, uint32_t kind, const char *type, const char *name, uint32_t value_bytes)
 {
 	struct wire_arg_info info = {
-		.address_qualifier = kind == WIRE_ARG_BUFFER ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
+		.address_qualifier = kind == WIRE_ARG_BUFFER || kind == WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
 				     kind == WIRE_ARG_LOCAL ? CL_KERNEL_ARG_ADDRESS_LOCAL : CL_KERNEL_ARG_ADDRESS_PRIVATE,
-		.access_qualifier = CL_KERNEL_ARG_ACCESS_NONE,
+		.access_qualifier = kind != WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ACCESS_NONE :
+				    name[0] == 'i' ? CL_KERNEL_ARG_ACCESS_READ_ONLY : CL_KERNEL_ARG_ACCESS_WRITE_ONLY,
 		.type_name_bytes = (uint32_t)strlen(type),
 		.name_bytes = (uint32_t)strlen(name),
 		.kind = kind,
@@ -338,46 +343,45 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 		put_kernel(reply, "print", 1, 0);
 		put_argument(reply, WIRE_ARG_VALUE, "int", "value", 4);
 	}
+	if (strstr(source, "invert") && ++count) {
+		put_kernel(reply, "invert", 3, 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "in", 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "out", 0);
+		put_argument(reply, WIRE_ARG_SAMPLER, "sampler_t", "s", 0);
+	}
 	return count;
 }
 
-static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+/* Writes the reply that describes the program. */
+static int32_t program_reply(struct fake *fake, uint32_t id, uint32_t makes, const struct wire_range *range, uint64_t options_bytes,
+			     uint32_t *ret_value)
 {
 	struct reply *reply = calloc(1, sizeof(*reply));
 	struct wire_build_reply head = { .build_status = CL_BUILD_SUCCESS };
-	char *source = fake->programs[record->program % WIRE_OBJECT_MAX], log[128] = "";
-	uint8_t *out = range_find(fake, &record->reply);
+	const char *source = fake->programs[id];
+	uint8_t *out = range_find(fake, range);
 	int32_t status = CL_SUCCESS;
+	char log[128] = "";
 
-	if (record->source.bytes) {
-		const uint8_t *text = range_find(fake, &record->source);
-
-		if (source)
-			violation("a program id in use", record->program);
-		source = calloc(1, record->source.bytes + 1);
-		if (text)
-			memcpy(source, text, record->source.bytes);
-		fake->programs[record->program % WIRE_OBJECT_MAX] = source;
-	} else if (!source) {
-		source = fake->programs[record->program % WIRE_OBJECT_MAX] = calloc(1, 1);
-	}
 	reply->length = sizeof(head);
 	if (strstr(source, "#error")) {
 		head.build_status = CL_BUILD_ERROR;
-		head.error = CL_BUILD_PROGRAM_FAILURE;
+		head.error = makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE ? CL_BUILD_PROGRAM_FAILURE : CL_COMPILE_PROGRAM_FAILURE;
 		snprintf(log, sizeof(log), "fake: error in %zu bytes, options %llu", strlen(source),
-			 (unsigned long long)record->options.bytes);
+			 (unsigned long long)options_bytes);
+		makes = CL_PROGRAM_BINARY_TYPE_NONE;
 	}
+	fake->makes[id] = (uint8_t)makes;
 	head.log_bytes = (uint32_t)strlen(log);
 	put(reply, log, strlen(log));
 	if (strstr(source, "#long"))	/* a reply larger than the shim's first guess: names nobody asks for */
 		for (int i = 0; i < 1000; i++, head.kernel_count++)
 			put_kernel(reply, "a_kernel_with_a_long_name", 0, 0);
-	if (head.build_status == CL_BUILD_SUCCESS)
+	if (makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		head.kernel_count += put_kernels(reply, source);
 	memcpy(reply->bytes, &head, sizeof(head));
 	*ret_value = (uint32_t)reply->length;
-	if (reply->length > record->reply.bytes)
+	if (reply->length > range->bytes)
 		status = CL_OUT_OF_HOST_MEMORY;
 	else if (out)
 		memcpy(out, reply->bytes, reply->length);
@@ -385,15 +389,169 @@ static int32_t program_build(struct fake *fake, const struct wire_program_build 
 	return status;
 }
 
+/* A new program with that text, which is taken. */
+static void program_new(struct fake *fake, uint32_t id, char *text)
+{
+	if (fake->programs[id])
+		violation("a program id in use", id);
+	free(fake->programs[id]);
+	fake->programs[id] = text;
+	COUNT(programs);
+}
+
+static void program_destroy(struct fake *fake, uint32_t id)
+{
+	if (!fake->programs[id])
+		violation("no such program", id);
+	else
+		UNCOUNT(programs);
+	free(fake->programs[id]);
+	fake->programs[id] = NULL;
+}
+
+/* The text of a range after `before`, which is taken or NULL. */
+static char *text_join(struct fake *fake, char *before, const struct wire_range *range)
+{
+	const uint8_t *text = range->bytes ? range_find(fake, range) : NULL;
+	size_t length = before ? strlen(before) : 0;
+	char *joined = realloc(before, length + range->bytes + 1);
+
+	memset(joined + length, 0, range->bytes + 1);
+	if (text)
+		memcpy(joined + length, text, range->bytes);
+	return joined;
+}
+
+static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+{
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	uint32_t makes = fake->makes[id];
+
+	if (record->source.bytes) {
+		program_new(fake, id, text_join(fake, NULL, &record->source));
+		makes = CL_PROGRAM_BINARY_TYPE_EXECUTABLE;
+	} else if (!fake->programs[id]) {
+		violation("the reply of no program", id);
+		return CL_INVALID_PROGRAM;
+	}
+	return program_reply(fake, id, makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_compile(struct fake *fake, const struct wire_program_compile *record, uint32_t *ret_value)
+{
+	const struct wire_constant *constants = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	bool il = record->language == WIRE_LANGUAGE_IL;
+	struct wire_range rest = record->headers;
+	const uint8_t *headers = rest.bytes ? range_find(fake, &rest) : NULL;
+	char *text = il ? strdup("scale") : text_join(fake, NULL, &record->source);
+
+	if (record->h.bytes != sizeof(*record) + record->constant_count * sizeof(*constants))
+		violation("a record of a wrong size", record->h.opcode);
+	if (!record->source.bytes || record->language > WIRE_LANGUAGE_IL || (!il && record->constant_count) ||
+	    (record->makes != WIRE_PROGRAM_OBJECT && record->makes != WIRE_PROGRAM_EXECUTABLE) || (il && record->header_count))
+		violation("a compilation that cannot be", id);
+	for (uint32_t i = 0; headers && i < record->header_count; i++) {
+		struct wire_program_header head;
+		struct wire_range header_text = rest;
+
+		memcpy(&head, headers, sizeof(head));
+		header_text.offset += sizeof(head) + ((head.name_bytes + 7) & ~7u);
+		header_text.bytes = head.text_bytes;
+		text = text_join(fake, text, &header_text);
+		rest.offset = header_text.offset + ((head.text_bytes + 7) & ~7ull);
+		headers += rest.offset - header_text.offset + sizeof(head) + ((head.name_bytes + 7) & ~7u);
+	}
+	if (headers && rest.offset != record->headers.offset + record->headers.bytes)
+		violation("headers that do not fill their range", record->header_count);
+	COUNT(compiles);
+	__atomic_store_n(&control.constants, record->constant_count, __ATOMIC_SEQ_CST);
+	if (record->constant_count) {
+		uint64_t value;
+
+		memcpy(&value, constants[record->constant_count - 1].value, sizeof(value));
+		__atomic_store_n(&control.last_constant, value, __ATOMIC_SEQ_CST);
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, record->makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_link(struct fake *fake, const struct wire_program_link *record, uint32_t *ret_value)
+{
+	const uint32_t *inputs = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	char *text = calloc(1, 1), *options = text_join(fake, NULL, &record->options);
+	bool library = strstr(options, "-create-library");
+	int32_t status = CL_SUCCESS;
+
+	if (record->h.bytes != sizeof(*record) + ((record->input_count * sizeof(*inputs) + 7) & ~7ull))
+		violation("a record of a wrong size", record->h.opcode);
+	free(options);
+	COUNT(links);
+	for (uint32_t i = 0; i < record->input_count; i++) {
+		uint32_t input = inputs[i] % WIRE_OBJECT_MAX;
+
+		if (!fake->programs[input]) {
+			violation("a link of no program", input);
+			continue;
+		}
+		if (fake->makes[input] != CL_PROGRAM_BINARY_TYPE_COMPILED_OBJECT && fake->makes[input] != CL_PROGRAM_BINARY_TYPE_LIBRARY)
+			status = CL_INVALID_OPERATION;
+		text = realloc(text, strlen(text) + strlen(fake->programs[input]) + 1);
+		strcat(text, fake->programs[input]);
+	}
+	if (status) {
+		free(text);
+		return status;
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, library ? CL_PROGRAM_BINARY_TYPE_LIBRARY : CL_PROGRAM_BINARY_TYPE_EXECUTABLE, &record->reply,
+			     record->options.bytes, ret_value);
+}
+
+/* Sub-groups of four. */
+static int32_t sub_groups(struct fake *fake, const struct wire_kernel_sub_groups *record, uint32_t *ret_value)
+{
+	uint8_t *out = range_find(fake, &record->reply);
+	uint64_t items = 1, answer[3] = { 1, 1, 1 };
+
+	for (uint32_t i = 0; i < record->input_count && i < 3; i++)
+		items *= record->input[i];
+	if (!fake->kernels[record->kernel % WIRE_OBJECT_MAX])
+		return CL_INVALID_KERNEL;
+	switch (record->param) {
+	case CL_KERNEL_MAX_SUB_GROUP_SIZE_FOR_NDRANGE:
+		answer[0] = 4;
+		break;
+	case CL_KERNEL_SUB_GROUP_COUNT_FOR_NDRANGE:
+		answer[0] = (items + 3) / 4;
+		break;
+	case CL_KERNEL_LOCAL_SIZE_FOR_SUB_GROUP_COUNT:
+		answer[0] = record->input[0] * 4;
+		break;
+	case CL_KERNEL_MAX_NUM_SUB_GROUPS:
+		answer[0] = 64;
+		break;
+	default:
+		answer[0] = 0;
+	}
+	if (out && record->reply.bytes <= sizeof(answer))
+		memcpy(out, answer, record->reply.bytes);
+	*ret_value = (uint32_t)record->reply.bytes;
+	return CL_SUCCESS;
+}
+
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
 {
-	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "print" };
+	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "invert", "print" };
 	const char *name = (const char *)(record + 1);
 
 	if (fake->kernels[record->kernel % WIRE_OBJECT_MAX])
 		violation("a kernel id in use", record->kernel);
 	if (!fake->programs[record->program % WIRE_OBJECT_MAX])
 		violation("a kernel of no program", record->program);
+	else if (fake->makes[record->program % WIRE_OBJECT_MAX] != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
+		violation("a kernel of no executable", record->program);
 	for (uint8_t i = 1; i < sizeof(names) / sizeof(*names); i++)
 		if (strlen(names[i]) == record->name_bytes && memcmp(names[i], name, record->name_bytes) == 0)
 			fake->kernels[record->kernel % WIRE_OBJECT_MAX] = i;
@@ -447,6 +605,13 @@ static void output_read(struct fake *fake, const struct wire_output_read *record
 	memcpy(to, &head, sizeof(head));
 }
 
+static void invert(const struct buffer *in, struct buffer *out)
+{
+	for (uint64_t y = 0; y < in->image.shape.extent[1]; y++)
+		for (uint64_t i = 0; i < in->image.shape.extent[0] * in->image.shape.pixel_bytes; i++)
+			out->address[y * out->image.row_pitch + i] = (uint8_t)~in->address[y * in->image.row_pitch + i];
+}
+
 static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, bool *ret_crash)
 {
 	const uint8_t *at = (const uint8_t *)(record + 1) + record->q.wait_count * sizeof(struct wire_wait);
@@ -472,6 +637,12 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			at += (wire.bytes + 7) & ~7u;
 		} else if (wire.kind == WIRE_ARG_BUFFER && wire.object) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+		} else if (wire.kind == WIRE_ARG_IMAGE) {
+			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			if (!arguments[i].buffer || !arguments[i].buffer->image.bytes)
+				return CL_INVALID_MEM_OBJECT;
+		} else if (wire.kind == WIRE_ARG_SAMPLER && !fake->samplers[wire.object % WIRE_OBJECT_MAX]) {
+			violation("a sampler that is not there", wire.object);
 		}
 	}
 	if (at != end)
@@ -491,6 +662,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 	}
 	if (which == KERNEL_PRINT)
 		text_print(fake, items, *(int *)(void *)arguments[0].value);
+	if (which == KERNEL_INVERT)
+		invert(arguments[0].buffer, arguments[1].buffer);
 	if (which == KERNEL_SUM && arguments[1].kind != WIRE_ARG_LOCAL)
 		violation("no local memory", arguments[1].kind);
 	return which ? CL_SUCCESS : CL_INVALID_KERNEL;
@@ -560,6 +733,130 @@ static void partition(struct fake *fake, const struct wire_partition *record)
 		violation("more compute units than there are", total);
 }
 
+static int32_t image_create(struct fake *fake, const struct wire_image_create *record)
+{
+	struct buffer *buffer = &fake->buffers[record->image % WIRE_OBJECT_MAX];
+	struct buffer *parent = record->buffer ? buffer_find(fake, record->buffer, 0, 0) : NULL;
+	struct fake_image image = { 0 };
+
+	if (buffer->living)
+		violation("a buffer id in use", record->image);
+	if (!fake_image_make(record, &image) || (parent && image.bytes > parent->bytes))
+		violation("an image that cannot be", record->type);
+	memset(buffer, 0, sizeof(*buffer));
+	buffer->image = image;
+	buffer->bytes = image.bytes;
+	if (parent) {
+		buffer->address = parent->address;
+	} else if (record->backing.bytes) {
+		buffer->address = range_find(fake, &record->backing);
+		if (buffer->address)
+			overlap_check(fake, buffer->address, image.bytes);
+	} else {
+		buffer->own = true;
+		buffer->address = image.bytes <= LOAD(vram_bytes) ? malloc(image.bytes) : NULL;
+	}
+	if (!buffer->address)
+		return CL_MEM_OBJECT_ALLOCATION_FAILURE;
+	buffer->living = true;
+	COUNT(buffers);
+	return CL_SUCCESS;
+}
+
+static int32_t image_formats(struct fake *fake, const struct wire_image_formats *record, uint32_t *ret_value)
+{
+	/* The last but one is none that a shim could carry; there are more than fit into 4 KiB. */
+	static const struct wire_image_format formats[] = { { CL_RGBA, CL_UNSIGNED_INT8 }, { CL_R, CL_FLOAT }, { CL_RGBA, 0x7777 },
+							    { CL_RGBA, CL_FLOAT } };
+	uint8_t *reply = range_find(fake, &record->reply);
+
+	COUNT(format_questions);
+	for (size_t i = 0; reply && i < 600 && (i + 1) * sizeof(*formats) <= record->reply.bytes; i++)
+		memcpy(reply + i * sizeof(*formats), &formats[i < 3 ? i : 3], sizeof(*formats));
+	*ret_value = 600;
+	return CL_SUCCESS;
+}
+
+static struct buffer *image_find(struct fake *fake, uint32_t id, const uint64_t origin[3], const uint64_t region[3])
+{
+	struct buffer *buffer = buffer_find(fake, id, 0, 0);
+
+	if (buffer && fake_image_has(&buffer->image, origin, region))
+		return buffer;
+	violation("an image that is not there, or too small", id);
+	return NULL;
+}
+
+static int32_t image_transfer(struct fake *fake, const struct wire_image_transfer *record)
+{
+	struct buffer *buffer = image_find(fake, record->image, record->origin, record->region);
+	uint8_t *range = range_find(fake, &record->range);
+	uint64_t row_pitch, slice_pitch;
+
+	if (!buffer || !range)
+		return CL_INVALID_MEM_OBJECT;
+	if (fake_image_tight_bytes(&buffer->image, record->region, &row_pitch, &slice_pitch) != record->range.bytes ||
+	    record->row_pitch != row_pitch)
+		violation("staging of an image with gaps", record->range.bytes);
+	fake_image_move(&buffer->image, buffer->address, record->origin, record->region, range, row_pitch, slice_pitch,
+			record->q.h.opcode == WIRE_IMAGE_WRITE);
+	return CL_SUCCESS;
+}
+
+static int32_t image_copy(struct fake *fake, const struct wire_image_copy *record)
+{
+	struct buffer *from = image_find(fake, record->source, record->source_origin, record->region);
+	struct buffer *to = image_find(fake, record->destination, record->destination_origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint8_t *between;
+
+	if (!from || !to)
+		return CL_INVALID_MEM_OBJECT;
+	between = malloc(fake_image_tight_bytes(&from->image, record->region, &row_pitch, &slice_pitch));
+	fake_image_move(&from->image, from->address, record->source_origin, record->region, between, row_pitch, slice_pitch, false);
+	fake_image_move(&to->image, to->address, record->destination_origin, record->region, between, row_pitch, slice_pitch, true);
+	free(between);
+	return CL_SUCCESS;
+}
+
+static int32_t image_buffer_copy(struct fake *fake, const struct wire_image_buffer_copy *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint64_t bytes = image ? fake_image_tight_bytes(&image->image, record->region, &row_pitch, &slice_pitch) : 0;
+	struct buffer *buffer = buffer_find(fake, record->buffer, record->offset, bytes);
+
+	if (!image || !buffer)
+		return CL_INVALID_MEM_OBJECT;
+	fake_image_move(&image->image, image->address, record->origin, record->region, buffer->address + record->offset, row_pitch,
+			slice_pitch, record->q.h.opcode == WIRE_IMAGE_FROM_BUFFER);
+	return CL_SUCCESS;
+}
+
+static int32_t image_fill(struct fake *fake, const struct wire_image_fill *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint8_t pixel[16];
+
+	/* Four integers of 8 bits; anything else as it came. */
+	for (int i = 0; image && i < 16; i++)
+		pixel[i] = image->image.shape.pixel_bytes == 4 ? record->color[i % 4 * 4] : record->color[i];
+	if (image)
+		fake_image_fill(&image->image, image->address, record->origin, record->region, pixel);
+	return image ? CL_SUCCESS : CL_INVALID_MEM_OBJECT;
+}
+
+static void sampler_set(struct fake *fake, uint32_t id, bool living)
+{
+	if (id == 0 || id >= WIRE_OBJECT_MAX || fake->samplers[id % WIRE_OBJECT_MAX] == living)
+		violation("a sampler id that is in use, or not", id);
+	fake->samplers[id % WIRE_OBJECT_MAX] = living;
+	if (living)
+		COUNT(samplers);
+	else
+		UNCOUNT(samplers);
+}
+
 /* Every earlier record is over here. CL_SUCCESS, or what a record answers that waits for a failed one. */
 static int32_t waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
 {
@@ -599,11 +896,18 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
 		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read), [WIRE_SUB_DEVICE_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_QUEUE_CREATE_ON] = sizeof(struct wire_queue_create_on),
+		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
+		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_KERNEL_SUB_GROUPS] = sizeof(struct wire_kernel_sub_groups),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
 		[WIRE_BUFFER_COPY] = sizeof(struct wire_buffer_copy), [WIRE_BUFFER_WRITE] = sizeof(struct wire_buffer_transfer),
 		[WIRE_BUFFER_READ] = sizeof(struct wire_buffer_transfer), [WIRE_MARKER] = sizeof(struct wire_queued),
+		[WIRE_IMAGE_WRITE] = sizeof(struct wire_image_transfer), [WIRE_IMAGE_READ] = sizeof(struct wire_image_transfer),
+		[WIRE_IMAGE_COPY] = sizeof(struct wire_image_copy), [WIRE_IMAGE_FILL] = sizeof(struct wire_image_fill),
+		[WIRE_IMAGE_TO_BUFFER] = sizeof(struct wire_image_buffer_copy),
+		[WIRE_IMAGE_FROM_BUFFER] = sizeof(struct wire_image_buffer_copy),
 	};
 	uint32_t slot, value = 0, id = ((const struct wire_destroy *)header)->id;
 	const struct wire_queued *q = (const void *)header;
@@ -612,6 +916,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	bool crash = false, answered = true;
 
 	memcpy(&slot, header + 1, sizeof(slot));
+	if (header->opcode >= 16 && LOAD(version_1))
+		violation("an opcode that version 1 has not", header->opcode);
 	if (header->sequence != ++fake->sequence)
 		violation("a sequence that is not the next", header->sequence);
 	if (header->flags)
@@ -655,9 +961,17 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	case WIRE_PROGRAM_BUILD:
 		status = program_build(fake, (const void *)header, &value);
 		break;
+	case WIRE_PROGRAM_COMPILE:
+		status = program_compile(fake, (const void *)header, &value);
+		break;
+	case WIRE_PROGRAM_LINK:
+		status = program_link(fake, (const void *)header, &value);
+		break;
+	case WIRE_KERNEL_SUB_GROUPS:
+		status = sub_groups(fake, (const void *)header, &value);
+		break;
 	case WIRE_PROGRAM_DESTROY:
-		free(fake->programs[id % WIRE_OBJECT_MAX]);
-		fake->programs[id % WIRE_OBJECT_MAX] = NULL;
+		program_destroy(fake, id % WIRE_OBJECT_MAX);
 		break;
 	case WIRE_KERNEL_CREATE:
 		kernel_create(fake, (const void *)header);
@@ -684,6 +998,30 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		break;
 	case WIRE_OUTPUT_READ:
 		output_read(fake, (const void *)header, &value);
+		break;
+	case WIRE_IMAGE_CREATE:
+		status = image_create(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FORMATS:
+		status = image_formats(fake, (const void *)header, &value);
+		break;
+	case WIRE_SAMPLER_CREATE:
+	case WIRE_SAMPLER_DESTROY:	/* both have the id behind the slot */
+		sampler_set(fake, id, header->opcode == WIRE_SAMPLER_CREATE);
+		break;
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+		status = image_transfer(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_COPY:
+		status = image_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_TO_BUFFER:
+	case WIRE_IMAGE_FROM_BUFFER:
+		status = image_buffer_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FILL:
+		status = image_fill(fake, (const void *)header);
 		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
@@ -900,7 +1238,7 @@ static int fake_submit(struct transport *transport, const struct wire_submit *su
 
 	switch (submit->op) {
 	case WIRE_SUBMIT_SETUP:
-		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != WIRE_VERSION)
+		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != transport->capset->version_max)
 			violation("a SETUP that cannot be", submit->arg);
 		fake->running = true;
 		pthread_create(&fake->thread, NULL, engine_main, fake);
@@ -951,7 +1289,8 @@ static void fake_close(struct transport *transport)
 		if (fake->blobs[i].living)
 			violation("a blob left at close", fake->blobs[i].id);
 	for (uint32_t i = 0; i < WIRE_OBJECT_MAX; i++) {
-		free(fake->programs[i]);
+		if (fake->programs[i])
+			program_destroy(fake, i);
 		if (fake->buffers[i].living) {
 			UNCOUNT(buffers);
 			if (fake->buffers[i].own)
@@ -1008,7 +1347,11 @@ static struct wire_capset *capset_make(void)
 	info_text(out, CL_DEVICE_VERSION, "OpenCL 3.0 FAKE");
 	info_text(out, CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2 FAKE");
 	info_text(out, CL_DEVICE_PROFILE, "FULL_PROFILE");
-	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program");
+	info_text(out, CL_DEVICE_IL_VERSION, "SPIR-V_1.2");
+	info_text(out, CL_DRIVER_VERSION, "7");
+	info_number(out, CL_DEVICE_LINKER_AVAILABLE, 1, 4);
+	info_number(out, CL_DEVICE_MAX_NUM_SUB_GROUPS, 64, 4);
+	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program cl_khr_image2d_from_buffer");
 	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 4, 4);
 	info_number(out, CL_DEVICE_PARTITION_MAX_SUB_DEVICES, 4, 4);
 	info(out, CL_DEVICE_PARTITION_PROPERTIES, kinds, sizeof(kinds));
@@ -1019,6 +1362,14 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_MAX_PARAMETER_SIZE, 1024, 8);
 	info_number(out, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 3, 8);
 	info_number(out, CL_DEVICE_IMAGE_SUPPORT, 1, 4);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_WIDTH, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_HEIGHT, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_WIDTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_HEIGHT, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_DEPTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, 65536, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, 64, 8);
+	info_number(out, CL_DEVICE_IMAGE_PITCH_ALIGNMENT, 16, 4);
 	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 7, 8);
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
@@ -1027,10 +1378,10 @@ static struct wire_capset *capset_make(void)
 	capset = calloc(1, sizeof(*capset) + out->length);
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,
-		.version_min = WIRE_VERSION_MIN,
-		.version_max = WIRE_VERSION,
+		.version_min = 1,
+		.version_max = LOAD(version_1) ? 1 : WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED),
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0) | WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL,
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

@@ -32,5 +32,7 @@ int zerocopy_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
 int scan_main(int argc, char **argv);
 int wild_main(int argc, char **argv);
+int images_main(int argc, char **argv);
+int images_full_main(int argc, char **argv);
 
 #endif
