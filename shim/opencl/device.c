@@ -124,6 +124,21 @@ static bool word_in(const char *word, const char *list)
 	return false;
 }
 
+/* The host's, else 1.0.0, the first of any extension. */
+static cl_version extension_version(const struct _cl_device_id *device, const char *name)
+{
+	size_t bytes = 0;
+	const uint8_t *all = device_info_find(device, CL_DEVICE_EXTENSIONS_WITH_VERSION, &bytes);
+	cl_name_version version;
+
+	for (size_t at = 0; all && at + sizeof(version) <= bytes; at += sizeof(version)) {
+		memcpy(&version, all + at, sizeof(version));
+		if (strncmp(version.name, name, sizeof(version.name)) == 0 && version.version)
+			return version.version;
+	}
+	return CL_MAKE_VERSION(1, 0, 0);
+}
+
 static int extensions_filter(struct _cl_device_id *device)
 {
 	const char *all = device_string(device, CL_DEVICE_EXTENSIONS);
@@ -143,8 +158,8 @@ static int extensions_filter(struct _cl_device_id *device)
 			if (device->extensions[0])
 				strcat(device->extensions, " ");
 			strncat(device->extensions, all, length);
-			version->version = CL_MAKE_VERSION(1, 0, 0);
 			snprintf(version->name, sizeof(version->name), "%.*s", (int)length, all);
+			version->version = extension_version(device, version->name);
 		}
 		all += length;
 		all += strspn(all, " ");

@@ -272,6 +272,7 @@ enum wire_opcode {
 	WIRE_PARTITION = 49,
 	WIRE_SUB_DEVICE_DESTROY = 50,
 	WIRE_QUEUE_CREATE_ON = 51,	/* a sub-device */
+	WIRE_SUB_BUFFER_CREATE = 52,	/* of the device's own memory; of aperture memory it is BUFFER_CREATE */
 	WIRE_OPCODE_COUNT = 64		/* what has no name above fails its record */
 };
 
@@ -314,6 +315,18 @@ struct wire_buffer_create {
 	uint64_t flags;			/* cl_mem_flags, only the READ/WRITE and HOST_* access bits */
 	uint64_t bytes;
 	struct wire_range backing;	/* unified: where it lies (bytes equal, offset aligned); all zero: device memory */
+};
+/* Version 2. A part of a living buffer of the device's own memory, which is no part itself. It keeps that memory, and its
+ * charge, alive: the parent's id may be destroyed before it. */
+struct wire_sub_buffer_create {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t buffer;
+	uint64_t flags;			/* as BUFFER_CREATE */
+	uint64_t origin;		/* in bytes, a multiple of mem_align_bytes */
+	uint64_t bytes;
+	uint32_t parent;
+	uint32_t reserved;
 };
 /* Creates and builds at once. The reply (struct wire_build_reply) is written to `reply`; if it is
  * too small, status is CL_OUT_OF_HOST_MEMORY, slot.value the bytes needed, and the program stands:

@@ -29,6 +29,7 @@ static struct progress {
 	char entry[64], what[128];
 } *progress;
 static unsigned from, current;
+static unsigned patience_s = 60;	/* for one question; CONFORMANCE_PATIENCE_S */
 
 void need(cl_int error, const char *call)
 {
@@ -65,6 +66,7 @@ bool ask(const char *entry, const char *what)
 {
 	if (++current < from)
 		return false;
+	alarm(patience_s);	/* some implementations wait for ever */
 	snprintf(progress->entry, sizeof(progress->entry), "%s", entry);
 	snprintf(progress->what, sizeof(progress->what), "%s", what);
 	__atomic_store_n(&progress->at, current, __ATOMIC_SEQ_CST);
@@ -220,7 +222,7 @@ static int errors_all(void)
 		pid_t child = fork();
 		if (child == 0) {
 			current = 0;
-			alarm(120);
+			alarm(2 * patience_s);
 			exit(errors_child());
 		}
 		if (child < 0 || waitpid(child, &status, 0) != child)
@@ -248,6 +250,8 @@ int main(int argc, char **argv)
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (progress == MAP_FAILED)
 		return 3;
+	if (getenv("CONFORMANCE_PATIENCE_S"))
+		patience_s = (unsigned)strtoul(getenv("CONFORMANCE_PATIENCE_S"), NULL, 10);
 	wrong_kinds = argc > 2 && !strcmp(argv[2], "--wrong-kinds");
 	if (!strcmp(what, "errors"))
 		return errors_all();

@@ -227,6 +227,20 @@ static int32_t buffer_create(struct fake *fake, const struct wire_buffer_create 
 	return CL_SUCCESS;
 }
 
+static int32_t sub_buffer_create(struct fake *fake, const struct wire_sub_buffer_create *record)
+{
+	struct buffer *buffer = &fake->buffers[record->buffer % WIRE_OBJECT_MAX];
+	struct buffer *parent = buffer_find(fake, record->parent, record->origin, record->bytes);
+
+	if (buffer->living || !parent || !parent->own)
+		violation("a part that cannot be", record->buffer);
+	if (!parent)
+		return CL_INVALID_MEM_OBJECT;
+	*buffer = (struct buffer){ .living = true, .address = parent->address + record->origin, .bytes = record->bytes };
+	COUNT(buffers);
+	return CL_SUCCESS;
+}
+
 static void buffer_part(struct fake *fake, struct buffer *buffer)
 {
 	if (buffer->parting) {
@@ -895,6 +909,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
 		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read), [WIRE_SUB_DEVICE_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_SUB_BUFFER_CREATE] = sizeof(struct wire_sub_buffer_create),
 		[WIRE_QUEUE_CREATE_ON] = sizeof(struct wire_queue_create_on),
 		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
 		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
@@ -932,6 +947,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 			violation("no such queue", q->queue);
 	}
 	switch (status < 0 ? WIRE_MARKER : header->opcode) {	/* one that is not to run does nothing */
+	case WIRE_SUB_BUFFER_CREATE:
+		status = sub_buffer_create(fake, (const void *)header);
+		break;
 	case WIRE_PARTITION:
 		partition(fake, (const void *)header);
 		break;

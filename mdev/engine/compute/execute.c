@@ -112,6 +112,37 @@ free_buffer:
 	return error;
 }
 
+static int sub_buffer_create(struct executor *x, const struct parsed *p)
+{
+	const struct parsed_sub_buffer *c = &p->sub_buffer;
+	const cl_buffer_region region = {c->origin, c->bytes};
+	struct buffer **at = &x->objects->buffers[c->buffer], *parent = x->objects->buffers[c->parent];
+	cl_int error = CL_OUT_OF_HOST_MEMORY;
+
+	/* A part of aperture memory has a backing of its own, which is let go of by itself. */
+	if (*at || !parent || parent->image || parent->parent || parent->blob_id)
+		return CL_INVALID_MEM_OBJECT;
+	if (c->origin > parent->bytes || c->bytes > parent->bytes - c->origin)
+		return CL_INVALID_VALUE;
+	struct buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return error;
+	buffer->cl = clCreateSubBuffer(parent->cl, c->flags, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+	if (!buffer->cl) {
+		free(buffer);
+		return error;
+	}
+	buffer->uses = 1;
+	buffer->parent = parent;
+	parent->uses++;
+	buffer->bytes = c->bytes;
+	buffer->serial = x->objects->next_serial++;
+	*at = buffer;
+	if (c->buffer >= x->objects->buffer_id_end)
+		x->objects->buffer_id_end = c->buffer + 1;
+	return 0;
+}
+
 void execute_buffer_unuse(struct executor *x, struct buffer *buffer)
 {
 	while (buffer && !--buffer->uses) {
@@ -564,6 +595,9 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);
+			break;
+		case WIRE_SUB_BUFFER_CREATE:
+			error = sub_buffer_create(x, p);
 			break;
 		case WIRE_PARTITION:
 			error = partition(x, p);

@@ -134,6 +134,24 @@ static int buffer_create_parse(const void *record, struct cursor *rest, const st
 	return 0;
 }
 
+static int sub_buffer_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_sub_buffer_create *r = record;
+	uint64_t end;
+
+	(void)rest;
+	if (!object_id_fits(r->buffer) || !object_id_fits(r->parent))
+		return CL_INVALID_MEM_OBJECT;
+	if (!mem_flags_fit(r->flags))
+		return CL_INVALID_VALUE;
+	if (!r->bytes || __builtin_add_overflow(r->origin, r->bytes, &end))
+		return CL_INVALID_BUFFER_SIZE;
+	if (r->origin & (limits->mem_align_bytes - 1))
+		return CL_MISALIGNED_SUB_BUFFER_OFFSET;
+	parsed->sub_buffer = (struct parsed_sub_buffer){r->buffer, r->parent, r->flags, r->origin, r->bytes};
+	return 0;
+}
+
 static int program_build_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
 			       struct parsed *parsed)
 {
@@ -462,6 +480,7 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_SUB_BUFFER_CREATE] = {sizeof(struct wire_sub_buffer_create), false, sub_buffer_parse},
 	[WIRE_PARTITION] = {sizeof(struct wire_partition), false, partition_parse},
 	[WIRE_SUB_DEVICE_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
 	[WIRE_QUEUE_CREATE_ON] = {sizeof(struct wire_queue_create_on), false, queue_create_on_parse},

@@ -52,6 +52,13 @@ struct parsed_buffer_create {
 	uint64_t bytes;
 	struct wire_range backing;	/* bytes 0: none */
 };
+struct parsed_sub_buffer {
+	uint32_t buffer;
+	uint32_t parent;
+	uint64_t flags;
+	uint64_t origin;
+	uint64_t bytes;
+};
 struct parsed_program_build {
 	uint32_t program;
 	struct wire_range source;	/* bytes 0: the reply is asked for again */
@@ -190,6 +197,7 @@ struct parsed {
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
 		struct wire_range output_range;
+		struct parsed_sub_buffer sub_buffer;
 		struct parsed_partition partition;
 		struct parsed_image_create image_create;
 		struct parsed_image_formats image_formats;

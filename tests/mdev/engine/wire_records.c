@@ -140,6 +140,9 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BLOB_RELEASE:
 		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
 			   sizeof(struct wire_blob_release));
+	case WIRE_SUB_BUFFER_CREATE:
+		return put(at, &(struct wire_sub_buffer_create){.slot = 3, .buffer = 2, .flags = 1, .origin = 128, .bytes = 64, .parent = 1},
+			   sizeof(struct wire_sub_buffer_create));
 	case WIRE_PARTITION:
 		put(at, &(struct wire_partition){.slot = 3, .first = 1, .count = 2, .kind = WIRE_PARTITION_EQUALLY},
 		    sizeof(struct wire_partition));
