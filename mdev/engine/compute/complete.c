@@ -375,9 +375,6 @@ int complete_queue_create(struct complete *complete, uint32_t id, cl_device_id s
 	error = complete->strategy->queue_init ? complete->strategy->queue_init(queue) : 0;
 	if (error)
 		goto release_cl;
-	if (sub_device)
-		clRetainDevice(sub_device);
-	queue->sub_device = sub_device;
 	pthread_mutex_lock(&complete->lock);
 	queue->next = complete->queues;
 	complete->queues = queue;
@@ -428,8 +425,6 @@ void complete_reap(struct complete *complete)
 			complete->strategy->queue_finish(found);
 		clFinish(found->cl);	/* a native kernel that published may still be returning */
 		clReleaseCommandQueue(found->cl);
-		if (found->sub_device)
-			clReleaseDevice(found->sub_device);
 		free(found->fifo);
 		free(found);
 	}

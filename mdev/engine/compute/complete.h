@@ -59,7 +59,6 @@ struct complete_queue {
 	struct complete *complete;
 	struct complete_queue *next;	/* of all queues with work or in the table */
 	cl_command_queue cl;
-	cl_device_id sub_device;	/* held; NULL: it is on the device itself */
 	uint32_t id;
 	bool profiling;
 	bool detached;			/* destroyed by the guest: goes when its work is done */

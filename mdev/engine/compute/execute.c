@@ -6,6 +6,7 @@
 
 #include "mdev/engine/compute/compile.h"
 #include "mdev/engine/compute/image.h"
+#include "mdev/engine/compute/partition.h"
 #include "mdev/engine/compute/program_records.h"
 
 static struct buffer *find_memory(const struct executor *x, uint32_t id)
@@ -36,28 +37,16 @@ static int queue_create(struct executor *x, const struct parsed *p)
 
 static int partition(struct executor *x, const struct parsed *p)
 {
-	const struct parsed_partition *n = &p->partition;
-	cl_device_partition_property properties[WIRE_SUB_DEVICE_COUNT + 3];
-	cl_device_id *made = &x->objects->sub_devices[n->first];
-	cl_uint count = 0;
-	unsigned used = 0;
+	cl_device_id *made = &x->objects->sub_devices[p->partition.first];
+	const cl_device_id *devices;
 
-	for (uint32_t i = 0; i < n->count; i++)
+	for (uint32_t i = 0; i < p->partition.count; i++)
 		if (made[i])
 			return CL_INVALID_DEVICE;
-	properties[used++] = n->equally ? CL_DEVICE_PARTITION_EQUALLY : CL_DEVICE_PARTITION_BY_COUNTS;
-	for (uint32_t i = 0; i < (n->equally ? 1 : n->count); i++)
-		properties[used++] = n->units[i];
-	if (!n->equally)
-		properties[used++] = CL_DEVICE_PARTITION_BY_COUNTS_LIST_END;
-	properties[used] = 0;
-	/* Asked first: a device may give more than there is room for. */
-	if (clCreateSubDevices(x->device->id, properties, 0, NULL, &count) || count != n->count)
-		return CL_DEVICE_PARTITION_FAILED;
-	if (!clCreateSubDevices(x->device->id, properties, count, made, NULL))
-		return 0;
-	memset(made, 0, count * sizeof(*made));
-	return CL_DEVICE_PARTITION_FAILED;
+	int error = partition_take(&x->objects->partitions, x->device->id, &p->partition, &devices);
+	if (!error)
+		memcpy(made, devices, p->partition.count * sizeof(*made));
+	return error;
 }
 
 static int buffer_create(struct executor *x, const struct parsed *p)
@@ -241,7 +230,6 @@ static int object_remove(struct executor *x, const struct parsed *p)
 	case WIRE_SUB_DEVICE_DESTROY:
 		if (!x->objects->sub_devices[id])
 			return CL_INVALID_DEVICE;
-		clReleaseDevice(x->objects->sub_devices[id]);
 		x->objects->sub_devices[id] = NULL;
 		break;
 	case WIRE_PROGRAM_DESTROY:

@@ -63,9 +63,6 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 	for (uint32_t i = 0; i < WIRE_QUEUE_COUNT; i++)
 		if (objects->queues[i])
 			complete_queue_detach(objects->queues[i]);
-	for (uint32_t i = 0; i < WIRE_SUB_DEVICE_COUNT; i++)
-		if (objects->sub_devices[i])
-			clReleaseDevice(objects->sub_devices[i]);
 	free(objects->samplers);
 	free(objects->kernels);
 	free(objects->programs);
