@@ -58,8 +58,8 @@ size_t capset_compose(const struct probe_device *device, const struct vgpu_spec 
 		.version_min = WIRE_VERSION_MIN,
 		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
-		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | (device->unified ? WIRE_CAPS_UNIFIED : 0) | program_flags(device) |
-			 (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
+		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | WIRE_CAPS_PRINTF | (device->unified ? WIRE_CAPS_UNIFIED : 0) |
+			 program_flags(device) | (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
 		.vram_bytes = spec->vram_bytes,
 		.max_alloc_bytes = largest_alloc(device, spec),
 		.mem_align_bytes = (uint32_t)device->mem_align_bytes,

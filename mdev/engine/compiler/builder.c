@@ -73,7 +73,7 @@ static int build(const struct device *device, const struct builder_job *job, con
 	case COMPILE_BUILD:
 		if (job->part_count != 2)
 			return CL_INVALID_VALUE;
-		return build_program(device, parts[1].bytes, parts[1].count, parts[0].bytes, parts[0].count, ret_program);
+		return build_program(device, parts[1].bytes, parts[1].count, parts[0].bytes, parts[0].count, NULL, ret_program);
 	default:
 		return CL_INVALID_OPERATION;	/* an engine of a newer build */
 	}
@@ -240,7 +240,7 @@ static bool become_warm(struct builder *builder)
 		log_error("the compile helper cannot open the GPU: %s", why);
 		return false;
 	}
-	int error = build_program(&builder->device, warm_up, sizeof(warm_up) - 1, "", 0, &program);
+	int error = build_program(&builder->device, warm_up, sizeof(warm_up) - 1, "", 0, NULL, &program);
 	if (error) {
 		log_error("the compile helper cannot build anything (error %d)", error);
 		return false;

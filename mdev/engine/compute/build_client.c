@@ -10,6 +10,7 @@
 #include "mdev/engine/compile_protocol.h"
 #include "mdev/engine/compute/build.h"
 #include "mdev/engine/compute/late_build.h"
+#include "mdev/engine/compute/output.h"
 #include "mdev/log/log.h"
 #include "shim/wire/wire.h"
 
@@ -23,7 +24,7 @@ static int make(const struct device *device, uint32_t kind, const struct part *p
 {
 	if (kind != COMPILE_BUILD || part_count != 2)
 		return CL_INVALID_OPERATION;
-	return build_program(device, parts[1].bytes, parts[1].count, parts[0].bytes, parts[0].count, ret_program);
+	return build_program(device, parts[1].bytes, parts[1].count, parts[0].bytes, parts[0].count, NULL, ret_program);
 }
 
 struct compiler *compiler_create(const struct device *device, int helper_fd)
@@ -155,8 +156,9 @@ free_all:
 }
 
 int compile_program(struct compiler *compiler, const void *source, size_t source_bytes, const void *options, size_t options_bytes,
-		    struct program **ret_program)
+		    struct output *output, struct program **ret_program)
 {
+	struct part copies[2];
 	const struct part parts[2] = {{options, options_bytes}, {source, source_bytes}};
 	uint32_t reply_bytes = 0;
 	size_t bytes = 0;
@@ -165,10 +167,13 @@ int compile_program(struct compiler *compiler, const void *source, size_t source
 	uint8_t *input = compiler->helper_fd >= 0 ? parts_join(parts, 2, &bytes) : NULL;
 	if (input)
 		reply = ask_helper(compiler, COMPILE_BUILD, 2, input, bytes, &reply_bytes);
+	/* Of the copy: what the guest changes meanwhile is not what is built. */
+	if (reply && !parts_split(input, bytes, 2, copies))
+		output_expect(output, (const char *)copies[1].bytes, copies[1].count, (const char *)copies[0].bytes, copies[0].count);
 	if (reply)
 		return program_of_reply(compiler, reply, reply_bytes, input, bytes, ret_program);
 	free(input);
-	return build_program(compiler->device, source, source_bytes, options, options_bytes, ret_program);
+	return build_program(compiler->device, source, source_bytes, options, options_bytes, output, ret_program);
 }
 
 int compile_ready(struct program *program)

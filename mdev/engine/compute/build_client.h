@@ -16,6 +16,7 @@
 #include "mdev/engine/compute/objects.h"
 
 struct compiler;
+struct output;
 
 /* helper_fd: connected to the helper, or -1; taken. Borrows device. NULL: no memory. */
 struct compiler *compiler_create(const struct device *device, int helper_fd);
@@ -24,7 +25,7 @@ bool compiler_destroy(struct compiler *compiler);
 
 /* As build_program (build.h), which it stands for. */
 int compile_program(struct compiler *compiler, const void *source, size_t source_bytes, const void *options, size_t options_bytes,
-		    struct program **ret_program);
+		    struct output *output, struct program **ret_program);
 
 /* Waits until program->cl is there. 0, or the OpenCL error of whatever needs it: CL_INVALID_PROGRAM_EXECUTABLE. */
 int compile_ready(struct program *program);

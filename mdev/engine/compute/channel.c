@@ -163,6 +163,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.device = channel->settings.device,
 		.blobs = channel->blobs,
 		.ring_blob = ring_blob,
+		.version = (uint32_t)message->value,
 		.doorbell_fd = ENGINE_FD_DOORBELL,
 		.completion_fd = ENGINE_FD_COMPLETION,
 		.want_fd = ENGINE_FD_WANT,

@@ -184,7 +184,7 @@ fault:
 	return EXIT_FAILURE;
 }
 
-/* A kernel's printf writes there, as much as it likes: until it is carried to the guest it goes nowhere. */
+/* A kernel's printf writes there, as much as it likes: nowhere, until a program that prints opens its way (output.h). */
 static int silence_output(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

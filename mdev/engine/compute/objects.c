@@ -7,6 +7,8 @@
 
 #include "mdev/engine/compute/late_build.h"
 
+#include "mdev/engine/compute/partition.h"
+
 int objects_init(struct objects *objects)
 {
 	*objects = (struct objects){.buffer_id_end = 1, .next_serial = 1};
@@ -65,6 +67,7 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 	for (uint32_t i = 0; i < WIRE_QUEUE_COUNT; i++)
 		if (objects->queues[i])
 			complete_queue_detach(objects->queues[i]);
+	partitions_forget(objects->partitions);
 	free(objects->samplers);
 	free(objects->kernels);
 	free(objects->programs);

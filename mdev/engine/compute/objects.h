@@ -78,6 +78,8 @@ struct kernel {
 
 struct objects {
 	struct complete_queue *queues[WIRE_QUEUE_COUNT];
+	cl_device_id sub_devices[WIRE_SUB_DEVICE_COUNT];	/* by id; of the partitions */
+	struct partitions *partitions;
 	struct buffer **buffers;	/* WIRE_OBJECT_MAX each */
 	struct program **programs;
 	struct kernel **kernels;

@@ -53,6 +53,7 @@ struct ring {
 	struct parse_limits limits;
 	struct lease_holder lease;
 	struct bell bell;
+	struct output output;
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	const uint8_t *records;
@@ -498,6 +499,9 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
+	output_init(&ring->output);
+	if (settings->version >= 2)	/* an older shim never fetches it */
+		ring->complete.output = &ring->output;
 	pieces_init(&ring->pieces, settings->device, &ring->complete, settings->grant, settings->status, settings->preempt);
 	ring->pieces.may_start = may_start;
 	ring->pieces.yield = yield;
@@ -558,6 +562,7 @@ bool ring_stop(struct ring *ring, uint32_t timeout_ms)
 	complete_batch_end(&ring->complete);
 	objects_finish(&ring->objects, ring->settings.blobs);
 	complete_finish(&ring->complete);
+	output_finish(&ring->output);
 	pthread_mutex_destroy(&ring->gate);
 	free(ring);
 	return true;

@@ -24,6 +24,7 @@ struct ring_settings {
 	const struct device *device;
 	struct blobs *blobs;
 	void *ring_blob;		/* WIRE_RING_BLOB_BYTES */
+	uint32_t version;		/* of the protocol, the shim's choice */
 	int doorbell_fd;
 	int completion_fd;
 	int want_fd;
