@@ -70,12 +70,16 @@ static void store_chunk(const struct arbiter_entity *entity, uint64_t now_ns)
  * one more of its share. Part of it is seen, the rest, while the kernel wakes them on other processors, is what the settings say of a switch.
  * No vGPU can bring more such time about: only who was stopped at a deadline is let go on.
  */
-static void pass_over_resuming(struct arbiter_entity *entity, uint64_t now_ns)
+static void pass_over_resuming(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t now_ns)
 {
 	struct arbiter *arbiter = entity->arbiter;
-	uint64_t waking_ns = arbiter_queue_settings(arbiter)->switch_cost_ns;
+	uint64_t waking_ns = arbiter_queue_settings(arbiter)->switch_cost_ns, from_ns = arbiter_clock_ns(arbiter, now_ns);
+	uint64_t length_ns = deadline_ns > from_ns ? deadline_ns - from_ns : 0;
 
-	atomic_store(&entity->grant->granted_at_ns, arbiter_clock_ns(arbiter, now_ns) + waking_ns);
+	/* Of a turn that is hardly longer than a switch most is charged all the same, else it would come for ever. */
+	if (waking_ns > length_ns / 4)
+		waking_ns = length_ns / 4;
+	atomic_store(&entity->grant->granted_at_ns, length_ns ? from_ns + waking_ns : now_ns);
 	arbiter->totals.resuming_ns += waking_ns;
 }
 
@@ -105,7 +109,7 @@ void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t
 	if (!was_frozen || arbiter_is_wanting(entity))
 		arbiter->ops->wake(grant, arbiter->data);
 	if (was_frozen && deadline_ns)
-		pass_over_resuming(entity, now_ns);
+		pass_over_resuming(entity, deadline_ns, now_ns);
 	if (arbiter->last != entity)
 		arbiter->totals.switches++;
 	arbiter->last = entity;
