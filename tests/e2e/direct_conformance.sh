@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The same questions to the host's OpenCL and to a vGPU: answers, printed text, sub-devices, extensions, threads, forks.
+# CLIENT_BUILD: the guest's side is that build's, the service this one's (make test-tsan).
 . "$(dirname "$0")/lib.sh"
 
 e2e_begin direct_conformance
 service_start || exit 1
 id=$(vgpu_create one)
-conformance=$BUILD/tests/cl-conformance
+CLIENT=${CLIENT_BUILD:-$BUILD}
+case $CLIENT in /*) ;; *) CLIENT=$ROOT/$CLIENT ;; esac
+conformance=$CLIENT/tests/cl-conformance
+echo "$CLIENT/lib/libvgpu-opencl.so" >"$WORK/vendors/vgpu.icd"
 native() { foreign env -u VGPU_SOCKET OCL_ICD_VENDORS="${NATIVE_ICD:-/etc/OpenCL/vendors/pocl.icd}" "$@"; }
 
 # Asked natively once, where some questions are never answered; a table of both is shown where they differ, and is kept in CONFORMANCE_TABLE.
