@@ -7,6 +7,7 @@
 #   make            everything, into build/
 #   make demo       two VMs share one GPU          (installs what it needs, saying so)
 #   make test       every test                     (the same)
+#   make test-apps  applications of the distribution on a vGPU (make test-apps-long: more of them)
 #   make soak-kills 150 kills and replacements while a guest computes
 #   make bench-opencl what the way to the GPU costs  (build/bench/opencl.json)
 #   make bench-fairness the shares that vGPUs get  (build/bench/fairness.json)

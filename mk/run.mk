@@ -52,7 +52,11 @@ endif
 demo:
 	@+$(SETUP_ENV) MAKE="$(MAKE)" tools/demo.sh
 
-test: guest
+# Applications of the distribution, for the tests that run them.
+.PHONY: apps test-apps test-apps-long
+apps:
+	@packaging/deps/install.sh apps
+test: guest apps
 	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.
 test-smoke: guest
@@ -71,6 +75,11 @@ test-tsan: deps
 	@+$(MAKE) --no-print-directory $(JOBS) SAN=thread CFLAGS=-Wno-error=tsan build/san-thread/lib/libvgpu-opencl.so \
 		build/san-thread/tests/cl-conformance
 	@$(SETUP_ENV) CLIENT_BUILD=build/san-thread THREADS_SECONDS=$${THREADS_SECONDS:-20} tests/run.sh tests/e2e/direct_conformance.sh
+# Those tests alone; with more hashes, and matrix products of CLBlast: a quarter of an hour.
+test-apps: guest apps
+	@$(SETUP_ENV) tests/run.sh $(APPS)
+test-apps-long: guest apps
+	@$(SETUP_ENV) APPS_LONG=1 TEST_TIMEOUT_S=3600 tests/run.sh $(APPS)
 # Without VMs.
 test-unit: deps
 	@+$(MAKE) --no-print-directory $(JOBS) all

@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c images.c images_kernels.c images_errors.c images_full.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c images.c images_kernels.c images_errors.c images_full.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += cl-conformance
 cl-conformance_SRCS := $(addprefix tests/conformance/,main.c errors_platform.c errors_context.c errors_buffer.c errors_transfer.c errors_image.c \
@@ -60,7 +60,9 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Counts that are bars (tests/e2e/counts.sh).
-TEST_PROGRAMS += count_client count_instructions
+TEST_PROGRAMS += count_client count_memory count_instructions
+count_memory_SRCS := tests/counts/memory.c
+count_memory_PKGS := OpenCL
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
 count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c scheduler/lease.c
@@ -71,6 +73,8 @@ E2E += tests/e2e/direct_opencl.sh
 E2E += tests/e2e/direct_conformance.sh
 E2E += tests/e2e/direct_images.sh
 E2E += tests/e2e/direct_programs.sh
+E2E += tests/e2e/direct_svm.sh
+E2E += tests/e2e/direct_builds.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -86,10 +90,14 @@ E2E += tests/e2e/san_leaks.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh
+E2E += tests/e2e/vm_svm.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
 SMOKE += tests/e2e/vm_smoke.sh
+# Applications of the distribution.
+E2E += tests/e2e/direct_apps.sh
+APPS = $(filter %_apps.sh,$(E2E))
 
 # vgpu-qemu/virtio_gpu, against fakes of what it stands on.
 VIRTIO_GPU_TEST_SRCS := $(VIRTIO_GPU_SRCS) mdev/ipc/seqpacket.c mdev/log/log.c tests/vgpu-qemu/virtio_gpu/fakes.c
@@ -122,6 +130,10 @@ test_engine_images_PKGS := cmocka
 TESTS += test_engine_programs
 test_engine_programs_SRCS := tests/mdev/engine/test_engine_programs.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_programs_PKGS := cmocka
+
+TESTS += test_engine_svm
+test_engine_svm_SRCS := tests/mdev/engine/test_engine_svm.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_svm_PKGS := cmocka
 
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
@@ -259,3 +271,21 @@ test_trace_PKGS := cmocka
 TEST_PROGRAMS += vgpu-programs-test
 vgpu-programs-test_SRCS := $(addprefix tests/programs/,main.c verdicts.c errors.c compile_link.c binaries.c callbacks.c kernels.c il.c)
 vgpu-programs-test_PKGS := OpenCL
+
+# Run natively and on a vGPU, with the same verdicts (tests/e2e/direct_svm.sh).
+TEST_PROGRAMS += conformance_svm
+conformance_svm_SRCS := tests/conformance/svm.c
+conformance_svm_PKGS := OpenCL
+
+# ---- compile helper ------------------------------------------------------------------------------
+TESTS += test_build_cache
+test_build_cache_SRCS := tests/mdev/engine/compiler/test_build_cache.c mdev/engine/compiler/build_cache.c mdev/engine/compiler/sha256.c
+test_build_cache_PKGS := cmocka
+TESTS += test_compiler
+test_compiler_SRCS := tests/mdev/engine/compiler/test_compiler.c tests/mdev/engine/engine_harness.c mdev/engine/compiler/parts.c \
+	mdev/ipc/seqpacket.c
+test_compiler_PKGS := cmocka
+TESTS += test_build_jail
+test_build_jail_SRCS := tests/mdev/engine/compiler/test_build_jail.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c) mdev/log/log.c
+test_build_jail_PKGS := cmocka libseccomp

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what this project needs from the distribution, by name, saying what and why.
 #
-#   install.sh [--list] GROUP...     groups: build gpu vm demo test fresh lint
+#   install.sh [--list] GROUP...     groups: build gpu vm demo test apps fresh lint
 #
 # Only what is missing is installed; when nothing is, neither root nor a network is needed. --list only says
 # what is missing. Debian 12 and 13, and Ubuntu with the same names.
@@ -44,6 +44,13 @@ test  clinfo              shows OpenCL devices
 test  clpeak              measures OpenCL devices
 test  strace              counts system calls
 test  valgrind            counts instructions
+apps  clinfo              shows OpenCL devices
+apps  clpeak              measures OpenCL devices
+apps  hashcat             finds passwords with OpenCL
+apps  clblast-tests       a BLAS with OpenCL and its own tests
+apps  ffmpeg              video filters with OpenCL
+apps  python3-numpy       what pyopencl is compared with
+apps  python3-pyopencl    OpenCL in Python
 demo  jq                  reads the service's JSON
 fresh mmdebstrap          makes an empty Debian 13
 fresh git                 clones the sources into it
@@ -59,9 +66,9 @@ die() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 list_only=
 [ "${1:-}" != --list ] || { list_only=1; shift; }
-[ $# -gt 0 ] || die "name at least one group of: build gpu vm demo test fresh lint"
+[ $# -gt 0 ] || die "name at least one group of: build gpu vm demo test apps fresh lint"
 for group in "$@"; do
-	packages | grep -q "^$group " || die "there is no group '$group'; groups: build gpu vm demo test fresh lint"
+	packages | grep -q "^$group " || die "there is no group '$group'; groups: build gpu vm demo test apps fresh lint"
 done
 
 command -v apt-get >/dev/null ||

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
 #include "shim/opencl/image.h"
+#include "shim/opencl/svm.h"
 
 #define ACCESS_FLAGS (CL_MEM_READ_WRITE | CL_MEM_READ_ONLY | CL_MEM_WRITE_ONLY)
 #define HOST_ACCESS_FLAGS (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)
@@ -45,7 +47,7 @@ static cl_int unified_create(struct _cl_mem *mem, const void *initial)
 		if (r < 0)
 			return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 		if (initial)
-			memcpy(mem->range.address, initial, mem->bytes);
+			copy_bytes(mem->range.address, initial, mem->bytes);
 	}
 	error = create_record(mem, &mem->range, NULL);
 	if (error && !mem->parent)
@@ -198,6 +200,29 @@ static uint8_t *staged_address(const struct _cl_mem *mem, size_t offset)
 
 const struct buffer_ops buffer_staged = { "staged", staged_create, staged_destroy, staged_address };
 
+static cl_int placed_create(struct _cl_mem *mem, const void *initial)
+{
+	(void)initial;		/* is what lies there */
+	return create_record(mem, &mem->range, NULL);
+}
+
+const struct buffer_ops buffer_placed = { "placed", placed_create, staged_destroy, unified_address };
+
+/* A host_ptr in shared virtual memory: the buffer is that memory, if a buffer can lie there. */
+static void place_in_svm(struct _cl_mem *mem)
+{
+	struct svm_place place;
+
+	if (!svm_find(mem->context, mem->host_ptr, &place))
+		return;
+	mem->uses_svm = true;
+	if (place.offset % mem->context->device->capset->mem_align_bytes || place.room < mem->bytes)
+		return;
+	mem->range = (struct memory_range){ .address = mem->host_ptr, .blob_id = place.mem->range.blob_id, .bytes = mem->bytes,
+					    .offset = place.mem->range.offset + place.offset };
+	mem->ops = &buffer_placed;
+}
+
 /* ---- creation ----------------------------------------------------------------------------------- */
 
 static bool one_at_most(cl_mem_flags flags)
@@ -263,6 +288,7 @@ cl_mem vgpu_clCreateBufferWithProperties(cl_context context, const cl_mem_proper
 	}
 	if (flags & CL_MEM_USE_HOST_PTR)
 		mem->host_ptr = host_ptr;
+	place_in_svm(mem);
 	error = mem->ops->create(mem, host_ptr);
 	if (error) {
 		session_id_return(context->session, ID_BUFFER, mem->id);
@@ -331,6 +357,7 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 		return NULL;
 	mem->parent = parent;
 	mem->origin = region->origin;
+	mem->uses_svm = parent->uses_svm;
 	mem->host_ptr = parent->host_ptr ? (uint8_t *)parent->host_ptr + region->origin : NULL;
 	if (parent->context->session->unified) {
 		mem->range = parent->range;
@@ -405,7 +432,7 @@ cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_
 	case CL_MEM_OFFSET:
 		INFO_ANSWER(size_t, mem->origin);
 	case CL_MEM_USES_SVM_POINTER:
-		INFO_ANSWER(cl_bool, CL_FALSE);
+		INFO_ANSWER(cl_bool, mem->uses_svm);
 	case CL_MEM_PROPERTIES:
 		return info_answer(mem->properties, mem->property_count * sizeof(*mem->properties), param_value_size,
 				   param_value, param_value_size_ret);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shim/opencl/object.h"
+#include "shim/opencl/svm.h"
 
 static cl_int properties_check(const cl_context_properties *properties, size_t *ret_count)
 {
@@ -142,6 +143,7 @@ void context_release(struct _cl_context *context)
 	if (!object_release(context))
 		return;
 	end_callbacks_run(context->end_callbacks, context);
+	svm_finish(context->svm);
 	session_release(context->session);
 	pthread_mutex_destroy(&context->lock);
 	context->object.kind = OBJECT_DEAD;

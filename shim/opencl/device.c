@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/opencl/device_programs.h"
+#include "shim/opencl/svm.h"
 
 #define VENDOR "vgpud"
 
@@ -199,6 +200,7 @@ static struct _cl_device_id *device_create(unsigned index, struct wire_capset *c
 	device->out_of_order = device_number(device, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 0) &
 			       CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE;
 	device->non_uniform = device_number(device, CL_DEVICE_NON_UNIFORM_WORK_GROUP_SUPPORT, 0);
+	device->svm = svm_capabilities(capset, device_number(device, CL_DEVICE_SVM_CAPABILITIES, 0));
 	pthread_mutex_init(&device->lock, NULL);
 	pthread_mutex_init(&device->format_lock, NULL);
 	return device;
@@ -348,8 +350,6 @@ struct device_zero {
 	size_t bytes;
 };
 static const struct device_zero device_zeros[] = {
-	{ CL_DEVICE_SVM_CAPABILITIES, sizeof(cl_device_svm_capabilities) },
-	{ CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT, sizeof(cl_uint) },
 	{ CL_DEVICE_IL_VERSION, 1 },			/* "" */
 	{ CL_DEVICE_ILS_WITH_VERSION, 0 },
 	{ CL_DEVICE_BUILT_IN_KERNELS, 1 },
@@ -471,6 +471,10 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 				   param_value_size, param_value, param_value_size_ret);
 	case CL_DEVICE_OPENCL_C_FEATURES:
 		return features_answer(device, param_value_size, param_value, param_value_size_ret);
+	case CL_DEVICE_SVM_CAPABILITIES:
+		INFO_ANSWER(cl_device_svm_capabilities, device->svm);
+	case CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT:
+		INFO_ANSWER(cl_uint, device->svm ? (cl_uint)device_number(device, param_name, 0) : 0);
 	case CL_DEVICE_LATEST_CONFORMANCE_VERSION_PASSED:
 		INFO_ANSWER_STRING("v0000-00-00-00");
 	default:

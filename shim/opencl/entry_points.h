@@ -42,6 +42,8 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
+	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
+	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clGetSupportedImageFormats) \
 	X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) X(clReleaseDeviceEXT) \
 	X(clCreateImage) X(clCreateImage2D) X(clCreateImage3D) X(clCreateImageWithProperties) X(clGetImageInfo) \
@@ -52,8 +54,6 @@
 /* In unsupported.c. docs/OPENCL.md says which error each one answers. */
 #define ENTRY_POINTS_UNSUPPORTED(X) \
 	X(clCreatePipe) X(clGetPipeInfo) \
-	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
-	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clSetDefaultDeviceCommandQueue) X(clEnqueueNativeKernel) \
 	X(clCreateFromGLBuffer) X(clCreateFromGLTexture) X(clCreateFromGLTexture2D) X(clCreateFromGLTexture3D) \
 	X(clCreateFromGLRenderbuffer) X(clGetGLObjectInfo) X(clGetGLTextureInfo) X(clEnqueueAcquireGLObjects) \

@@ -346,6 +346,16 @@ static void argument_trim(struct _cl_kernel *kernel, cl_uint index, size_t room)
 		kernel->argument_offset[i] -= (uint32_t)less;
 }
 
+void kernel_argument_set(struct _cl_kernel *kernel, cl_uint index, const struct wire_arg *arg, struct _cl_mem *mem)
+{
+	memcpy(kernel->snapshot + kernel->argument_offset[index], arg, sizeof(*arg));
+	kernel->argument_mem[index] = mem;
+	if (!kernel->argument_set[index]) {
+		kernel->argument_set[index] = true;
+		kernel->missing--;
+	}
+}
+
 cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size, const void *arg_value)
 {
 	struct wire_arg arg = { 0 };
@@ -379,11 +389,7 @@ cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size,
 	}
 	if (error)
 		return error;
-	memcpy(kernel->snapshot + kernel->argument_offset[arg_index], &arg, sizeof(arg));
-	if (!kernel->argument_set[arg_index]) {
-		kernel->argument_set[arg_index] = true;
-		kernel->missing--;
-	}
+	kernel_argument_set(kernel, arg_index, &arg, kernel->argument_mem[arg_index]);
 	return CL_SUCCESS;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
@@ -70,7 +71,7 @@ static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, c
 {
 	struct _cl_mem *mem = transfer->mem;
 
-	if (mem->host_ptr) {
+	if (mem->host_ptr && !mem_in_place(mem)) {
 		mapping->pointer = (uint8_t *)mem->host_ptr + transfer->offset;
 		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? transfer_place(transfer, ret_event) :
 			transfer_read(transfer, mapping->pointer, ret_event);
@@ -122,6 +123,7 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 	mapping->offset = offset;
 	mapping->bytes = cb;
 	mapping->flags = map_flags;
+	mapping->over = blocking_map;
 	error = map_do(&transfer, mapping, event);
 	if (error) {
 		free(mapping);
@@ -145,6 +147,20 @@ static struct mapping *mapping_take(struct _cl_mem *mem, const void *pointer)
 	}
 	pthread_mutex_unlock(&mem->context->lock);
 	return mapping;
+}
+
+/* From the application's own memory. No command that has not ended uses the region (OpenCL 3.0 §5.5.2: the application sees to
+ * that), so it is one copy at once, whatever else is under way on the queue. */
+static cl_int write_back(const struct transfer *transfer, const struct mapping *mapping, cl_event *event)
+{
+	struct session *session = transfer->queue->context->session;
+	uint8_t *device = transfer->mem->ops->address(transfer->mem, mapping->offset);
+
+	if (!device || !mapping->over || session_lost(session) || __atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE) ||
+	    !waits_over(transfer->wait_count, transfer->waits) || waits_failed(transfer->wait_count, transfer->waits))
+		return transfer_write(transfer, mapping->pointer, event);
+	copy_bytes(device, mapping->pointer, mapping->bytes);
+	return transfer_place(transfer, event);
 }
 
 cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *mapped_ptr,
@@ -175,8 +191,8 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 		/* A map that is not over yet may still be to write its staging: that goes back in the unmap's turn. */
 		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
 						transfer_place(&transfer, event);
-	} else if (mem->host_ptr) {
-		error = transfer_write(&transfer, mapping->pointer, event);
+	} else if (mem->host_ptr && !mem_in_place(mem)) {
+		error = write_back(&transfer, mapping, event);
 	} else if (mapping->staging.slab) {
 		error = transfer_record(&transfer, WIRE_BUFFER_WRITE, &mapping->staging, true, event);
 	} else {

@@ -115,6 +115,7 @@ struct _cl_device_id {
 	bool image2d_from_buffer;
 	pthread_mutex_t format_lock;	/* guards formats */
 	struct image_formats *formats;	/* NULL: nobody has asked */
+	cl_device_svm_capabilities svm;
 	pthread_mutex_t lock;		/* guards session */
 	struct session *session;	/* held, until lost */
 };
@@ -144,8 +145,10 @@ struct _cl_context {
 	void *notify_data;
 	pthread_mutex_t lock;		/* guards end_callbacks of the context and of its memory objects, and maps */
 	struct end_callback *end_callbacks;
+	struct svm *svm;		/* svm.h; NULL until it is used; made under lock */
 };
 
+struct svm;
 struct command_held;
 struct _cl_command_queue {
 	struct object object;
@@ -172,6 +175,7 @@ struct mapping {
 	size_t offset, bytes;		/* of a buffer */
 	size_t origin[3], region[3];	/* of an image */
 	cl_map_flags flags;
+	bool over;			/* it was when its call returned: the region is the application's, and of no command's */
 	struct memory_range staging;	/* slab NULL: none */
 	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
 };
@@ -184,6 +188,7 @@ struct _cl_mem {
 	cl_mem_flags flags;
 	size_t bytes;
 	void *host_ptr;			/* as given with USE_HOST_PTR */
+	bool uses_svm;			/* which is shared virtual memory */
 	struct _cl_mem *parent;		/* of a sub-buffer or an image in a buffer, held */
 	size_t origin;
 	uint32_t id;			/* images' are of the same kind */
@@ -337,6 +342,8 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise);
 
 /* kernel.c */
+/* The argument is what the record of an NDRange carries from now on; mem: whose it is, or NULL. */
+void kernel_argument_set(struct _cl_kernel *kernel, cl_uint index, const struct wire_arg *arg, struct _cl_mem *mem);
 void kernel_release(struct _cl_kernel *kernel);
 /* sampler.c */
 void sampler_release(struct _cl_sampler *sampler);

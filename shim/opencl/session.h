@@ -55,6 +55,9 @@ struct session {
 	uint32_t pool_count;
 };
 
+/* Unified devices are to be treated as ones with memory of their own: VGPU_FORCE_STAGING=1, for tests. */
+bool session_staging_forced(void);
+
 struct _cl_device_id;
 struct partition;
 /* sub_device.c: forgets what the session knows of it, and has the engine end it. */

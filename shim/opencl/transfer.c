@@ -98,6 +98,41 @@ static void read_hook_run(struct hook *hook, bool ok)
 	memory_release(hook->event->context->session->memory, &hook->staging);
 }
 
+/* Takes the hook, whose event is made. */
+static void hook_arm(const struct transfer *transfer, struct hook *hook, uint8_t *host, cl_event *ret_event)
+{
+	hook->run = read_hook_run;
+	hook->destination = host;
+	hook->bytes = transfer->bytes;
+	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
+		hook->mem = transfer->mem;
+		object_retain(hook->mem);
+	}
+	if (ret_event) {
+		*ret_event = hook->event;
+		object_retain(hook->event);
+	}
+	hook_add(transfer->queue->context->session, hook);
+}
+
+/* Of what is mapped from then on, so that no command may change it (OpenCL 3.0 §5.5.2): it is copied where it lies, whenever
+ * somebody looks, by one copy and without staging. */
+static cl_int read_mapped(const struct transfer *transfer, uint8_t *device, uint8_t *host, cl_event *ret_event)
+{
+	struct hook *hook = calloc(1, sizeof(*hook));
+	cl_int error;
+
+	if (!hook)
+		return CL_OUT_OF_HOST_MEMORY;
+	hook->staging.address = device;		/* nothing to give back */
+	error = transfer_marker(transfer, NULL, &hook->event);
+	if (error)
+		free(hook);
+	else
+		hook_arm(transfer, hook, host, ret_event);
+	return error;
+}
+
 static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_event *ret_event)
 {
 	struct session *session = transfer->queue->context->session;
@@ -118,18 +153,7 @@ static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_eve
 		free(hook);
 		return error;
 	}
-	hook->run = read_hook_run;
-	hook->destination = host;
-	hook->bytes = transfer->bytes;
-	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
-		hook->mem = transfer->mem;
-		object_retain(hook->mem);
-	}
-	if (ret_event) {
-		*ret_event = hook->event;
-		object_retain(hook->event);
-	}
-	hook_add(session, hook);
+	hook_arm(transfer, hook, host, ret_event);
 	return CL_SUCCESS;
 }
 
@@ -268,6 +292,8 @@ static cl_int transfer_do(const struct transfer *transfer, const struct directio
 		return CL_DEVICE_NOT_AVAILABLE;
 	if (direction->write && !transfer->blocking && transfer_read_is_held(session, host, transfer->bytes))
 		return defer(transfer, true, host, ret_event);
+	if (!transfer->blocking && !at_once && device && !direction->write && transfer->type == CL_COMMAND_MAP_BUFFER)
+		return read_mapped(transfer, device, host, ret_event);
 	if (!transfer->blocking && !at_once) {
 		error = direction->staged(transfer, host, ret_event);
 		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)

@@ -23,69 +23,6 @@ cl_int vgpu_clGetPipeInfo(cl_mem pipe, cl_pipe_info param_name, size_t param_val
 	return CL_INVALID_MEM_OBJECT;
 }
 
-/* Shared virtual memory: CL_DEVICE_SVM_CAPABILITIES is 0 (OpenCL 3.0 §5.6: CL_INVALID_OPERATION). */
-void *vgpu_clSVMAlloc(cl_context context, cl_svm_mem_flags flags, size_t size, unsigned int alignment)
-{
-	return NULL;
-}
-
-void vgpu_clSVMFree(cl_context context, void *svm_pointer)
-{
-	/* Only NULL can be given, which is ignored. */
-}
-
-cl_int vgpu_clEnqueueSVMFree(cl_command_queue command_queue, cl_uint num_svm_pointers, void **svm_pointers,
-	void(CL_CALLBACK *pfn_free_func)(cl_command_queue queue, cl_uint num_svm_pointers, void ** svm_pointers, void *user_data),
-	void *user_data, cl_uint num_events_in_wait_list, const cl_event *event_wait_list, cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clEnqueueSVMMemcpy(cl_command_queue command_queue, cl_bool blocking_copy, void *dst_ptr,
-	const void *src_ptr, size_t size, cl_uint num_events_in_wait_list, const cl_event *event_wait_list,
-	cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clEnqueueSVMMemFill(cl_command_queue command_queue, void *svm_ptr, const void *pattern,
-	size_t pattern_size, size_t size, cl_uint num_events_in_wait_list, const cl_event *event_wait_list,
-	cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clEnqueueSVMMap(cl_command_queue command_queue, cl_bool blocking_map, cl_map_flags map_flags,
-	void *svm_ptr, size_t size, cl_uint num_events_in_wait_list, const cl_event *event_wait_list,
-	cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clEnqueueSVMUnmap(cl_command_queue command_queue, void *svm_ptr, cl_uint num_events_in_wait_list,
-	const cl_event *event_wait_list, cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clEnqueueSVMMigrateMem(cl_command_queue command_queue, cl_uint num_svm_pointers,
-	const void **svm_pointers, const size_t *sizes, cl_mem_migration_flags flags,
-	cl_uint num_events_in_wait_list, const cl_event *event_wait_list, cl_event *event)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clSetKernelArgSVMPointer(cl_kernel kernel, cl_uint arg_index, const void *arg_value)
-{
-	return CL_INVALID_OPERATION;
-}
-
-cl_int vgpu_clSetKernelExecInfo(cl_kernel kernel, cl_kernel_exec_info param_name, size_t param_value_size,
-	const void *param_value)
-{
-	return CL_INVALID_OPERATION;
-}
-
 /* Queues on the device, native kernels: reported as absent. */
 cl_int vgpu_clSetDefaultDeviceCommandQueue(cl_context context, cl_device_id device,
 	cl_command_queue command_queue)

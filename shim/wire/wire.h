@@ -93,6 +93,8 @@
 /* With version 2. */
 #define WIRE_CAPS_PROGRAMS (1u << 3)	/* PROGRAM_COMPILE, PROGRAM_LINK, KERNEL_SUB_GROUPS */
 #define WIRE_CAPS_IL (1u << 4)		/* PROGRAM_COMPILE takes WIRE_LANGUAGE_IL */
+/* Version 2 */
+#define WIRE_CAPS_SVM (1u << 5)		/* kernels take addresses: blobs may be mapped where the shim has them (SVM_MAP) */
 #define WIRE_CAPS_PRINTF (1u << 6)	/* from version 2 on: what kernels print is kept for WIRE_OUTPUT_READ */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
@@ -268,6 +270,7 @@ enum wire_opcode {
 	WIRE_PROGRAM_COMPILE = 32,
 	WIRE_PROGRAM_LINK = 33,
 	WIRE_KERNEL_SUB_GROUPS = 34,
+	WIRE_SVM_MAP = 40,
 	WIRE_OUTPUT_READ = 48,
 	WIRE_PARTITION = 49,
 	WIRE_SUB_DEVICE_DESTROY = 50,
@@ -443,12 +446,13 @@ enum wire_arg_kind {
 	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
 	WIRE_ARG_IMAGE = 4,		/* `object` = image id */
 	WIRE_ARG_SAMPLER = 5,		/* `object` = sampler id */
+	WIRE_ARG_SVM = 6,		/* an address, 0 = NULL, for an argument that takes a buffer: low half in `object`, high in `high` */
 };
 struct wire_arg {
 	uint32_t kind;
 	uint32_t bytes;
 	uint32_t object;
-	uint32_t reserved;
+	uint32_t high;			/* SVM only; else reserved */
 };
 /* Queue records run in order on their queue and complete into slot (if any) and queue_done. Each is
  * followed by wait_count x struct wire_wait. */
@@ -501,6 +505,21 @@ struct wire_blob_release {
 	uint32_t slot;
 	uint32_t reserved;
 	uint64_t blob_id;
+};
+
+/* Version 2, WIRE_CAPS_SVM. Where SVM blobs may lie in both processes: below what executables, heaps, stacks and libraries get
+ * on 47 bits of address and more, and clear of what sanitizers take. */
+#define WIRE_SVM_WINDOW_FIRST 0x200000000000ull
+#define WIRE_SVM_WINDOW_END 0x400000000000ull
+/* The engine maps the whole blob at `address` as well, a page's inside the window, for as long as the blob lives; buffers in it lie
+ * there from then on. slot: 0; CL_INVALID_VALUE for an address outside the window; CL_INVALID_HOST_PTR if it is taken:
+ * the shim tries another; CL_INVALID_MEM_OBJECT for a blob that is not mapped or has an address already. */
+struct wire_svm_map {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	uint64_t blob_id;
+	uint64_t address;
 };
 /* Version 2. What kernels have printed, oldest first, as much as fits: struct wire_output and the text go to `range`, and
  * are the engine's no more. An object record; slot.value is the bytes of text. */

@@ -79,6 +79,17 @@ else
 	warm_up() { local said; echo 2048 >&7; read -r -t 60 said <&8; [ "$said" = "done" ]; }
 	check "a client computes" warm_up
 	check "a lone vGPU's commands cost no system call of ours" no_call_per_command
+	# Of the client alone, its start and end included, which are some hundred calls.
+	little_memory_costs_no_call() { # WHAT
+		local calls
+		direct "$id" strace -f -c -S calls -o "$WORK/memory" "$BUILD/tests/count_memory" "$1" "$COMMANDS" || return 1
+		calls=$(awk '$NF == "total" { print $4 }' "$WORK/memory")
+		figures "$calls with $COMMANDS"
+		cat "$WORK/memory"
+		[ -n "$calls" ] && [ $((calls * 8)) -lt "$COMMANDS" ]
+	}
+	check "small buffers cost no system call each" little_memory_costs_no_call buffers
+	check "shared virtual memory costs no system call each time" little_memory_costs_no_call svm
 	exec 7>&- 8>&-
 	kill "$CLIENT_PID" 2>/dev/null
 fi

@@ -30,6 +30,8 @@ static void hold_args(const struct parsed_ndrange *n, const uint8_t *record, siz
 		const uint8_t *value = n->args[i].value;
 		hold(n->args[i].object < WIRE_OBJECT_MAX ||
 		     (n->args[i].kind != WIRE_ARG_BUFFER && n->args[i].kind != WIRE_ARG_IMAGE && n->args[i].kind != WIRE_ARG_SAMPLER));
+		if (n->args[i].kind == WIRE_ARG_SVM && n->args[i].address)
+			hold(n->args[i].address >= WIRE_SVM_WINDOW_FIRST && n->args[i].address < WIRE_SVM_WINDOW_END);
 		if (n->args[i].kind == WIRE_ARG_VALUE)
 			hold(value >= record && n->args[i].bytes <= (size_t)(record + bytes - value));
 	}
@@ -131,6 +133,10 @@ static void hold_parsed(const struct parsed *p, const uint8_t *record, size_t by
 		break;
 	case WIRE_IMAGE_FILL:
 		hold_box(p->image_fill.origin, p->image_fill.region);
+		break;
+	case WIRE_SVM_MAP:
+		hold(unified && p->svm_map.blob_id == RECORDS_BLOB && !(p->svm_map.address & 4095));
+		hold(p->svm_map.address >= WIRE_SVM_WINDOW_FIRST && p->svm_map.address < WIRE_SVM_WINDOW_END);
 		break;
 	default:
 		break;

@@ -47,6 +47,7 @@ struct blob {
 	uint8_t *address;
 	size_t bytes;
 	bool living, released;
+	bool placed;			/* by SVM_MAP */
 };
 struct buffer {
 	bool living, parting;
@@ -571,8 +572,44 @@ static void kernel_create(struct fake *fake, const struct wire_kernel_create *re
 			fake->kernels[record->kernel % WIRE_OBJECT_MAX] = i;
 }
 
+/* The whole blob is where the shim has it: in this process there is one mapping. */
+static int32_t svm_map(struct fake *fake, const struct wire_svm_map *record)
+{
+	struct blob *blob;
+
+	if (LOAD(refuse_addresses)) {
+		UNCOUNT(refuse_addresses);
+		return CL_INVALID_HOST_PTR;
+	}
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, record->blob_id);
+	if (!blob || (uintptr_t)blob->address != record->address || blob->placed)
+		violation("a blob that is not where it is said to be, or is there already", record->address);
+	else if (record->address < WIRE_SVM_WINDOW_FIRST || record->address + blob->bytes > WIRE_SVM_WINDOW_END)
+		violation("an address in no window", record->address);
+	if (blob)
+		blob->placed = true;
+	pthread_mutex_unlock(&fake->lock);
+	return CL_SUCCESS;
+}
+
+static uint8_t *address_find(struct fake *fake, uint64_t address)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fake->lock);
+	for (size_t i = 0; i < fake->blob_count && !found; i++)
+		found = fake->blobs[i].living && fake->blobs[i].placed &&
+			address - (uintptr_t)fake->blobs[i].address < fake->blobs[i].bytes;
+	pthread_mutex_unlock(&fake->lock);
+	if (!found)
+		violation("an address in no blob", address);
+	return found ? (uint8_t *)(uintptr_t)address : NULL;
+}
+
 struct argument {
 	uint32_t kind, bytes;
+	uint8_t *at;
 	struct buffer *buffer;
 	uint64_t value[16];
 };
@@ -651,12 +688,15 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			at += (wire.bytes + 7) & ~7u;
 		} else if (wire.kind == WIRE_ARG_BUFFER && wire.object) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			arguments[i].at = arguments[i].buffer ? arguments[i].buffer->address : NULL;
 		} else if (wire.kind == WIRE_ARG_IMAGE) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
 			if (!arguments[i].buffer || !arguments[i].buffer->image.bytes)
 				return CL_INVALID_MEM_OBJECT;
 		} else if (wire.kind == WIRE_ARG_SAMPLER && !fake->samplers[wire.object % WIRE_OBJECT_MAX]) {
 			violation("a sampler that is not there", wire.object);
+		} else if (wire.kind == WIRE_ARG_SVM && (wire.object || wire.high)) {
+			arguments[i].at = address_find(fake, (uint64_t)wire.high << 32 | wire.object);
 		}
 	}
 	if (at != end)
@@ -668,8 +708,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 	if (which == KERNEL_CRASH)
 		*ret_crash = true;
 	for (uint64_t i = record->offset[0]; i < record->offset[0] + items; i++) {
-		if (which == KERNEL_SCALE && arguments[0].buffer)
-			((int *)(void *)arguments[0].buffer->address)[i] *= *(int *)(void *)arguments[1].value;
+		if (which == KERNEL_SCALE && arguments[0].at)
+			((int *)(void *)arguments[0].at)[i] *= *(int *)(void *)arguments[1].value;
 		if (which == KERNEL_ADD)
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
@@ -914,6 +954,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
 		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_SUB_GROUPS] = sizeof(struct wire_kernel_sub_groups),
+		[WIRE_SVM_MAP] = sizeof(struct wire_svm_map),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
@@ -1041,6 +1082,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	case WIRE_IMAGE_FILL:
 		status = image_fill(fake, (const void *)header);
 		break;
+	case WIRE_SVM_MAP:
+		status = svm_map(fake, (const void *)header);
+		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
 
@@ -1057,6 +1101,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	}
 	if (crash)
 		return false;
+	COUNT(records);			/* before anybody can know */
 	if (answered)
 		answer(fake, slot, header->sequence, status, value, start_ns);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode] && slot == WIRE_NO_SLOT)
@@ -1064,7 +1109,6 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode])
 		__atomic_store_n(&engine_page(fake)->queue_done[q->queue % WIRE_QUEUE_COUNT], header->sequence, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine_page(fake)->processed, header->sequence, __ATOMIC_RELEASE);
-	COUNT(records);
 	publish(fake);
 	return true;
 }
@@ -1193,6 +1237,7 @@ static int fake_blob_create(struct transport *transport, uint64_t blob_id, size_
 	size_t index = 0;
 	void *address;
 
+	COUNT(blobs_made);
 	if (bytes % 4096)
 		violation("a blob of no whole pages", bytes);
 	if (charged && __atomic_add_fetch(&control.blob_bytes, bytes, __ATOMIC_SEQ_CST) > LOAD(vram_bytes)) {
@@ -1248,6 +1293,25 @@ static void fake_blob_destroy(struct transport *transport, struct transport_blob
 		munmap(blob->address, blob->bytes);
 	}
 	pthread_mutex_unlock(&fake->lock);
+}
+
+static int fake_blob_move(struct transport *transport, struct transport_blob *moved, void *address)
+{
+	struct fake *fake = (struct fake *)transport;
+	struct blob *blob;
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, moved->blob_id);
+	if (blob && blob->placed)
+		violation("a blob moved from under the engine", blob->id);
+	if (blob) {
+		r = mremap(blob->address, blob->bytes, blob->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED ? -errno : 0;
+		if (!r)
+			blob->address = moved->address = address;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return r;
 }
 
 static int fake_submit(struct transport *transport, const struct wire_submit *submit)
@@ -1328,6 +1392,7 @@ static const struct transport_ops fake_ops = {
 	.name = "fake",
 	.blob_create = fake_blob_create,
 	.blob_destroy = fake_blob_destroy,
+	.blob_move = fake_blob_move,
 	.submit = fake_submit,
 	.submit_wake = fake_submit_wake,
 	.close = fake_close,
@@ -1388,7 +1453,7 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, 65536, 8);
 	info_number(out, CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, 64, 8);
 	info_number(out, CL_DEVICE_IMAGE_PITCH_ALIGNMENT, 16, 4);
-	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 7, 8);
+	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 0xf, 8);
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
 	info_number(out, CL_DEVICE_PROFILING_TIMER_RESOLUTION, 1, 8);
@@ -1399,7 +1464,8 @@ static struct wire_capset *capset_make(void)
 		.version_min = 1,
 		.version_max = LOAD(version_1) ? 1 : WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0) | WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL,
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0) | WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL |
+			 (LOAD(version_1) ? 0 : WIRE_CAPS_SVM),
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

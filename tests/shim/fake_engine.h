@@ -30,6 +30,7 @@ struct fake_engine_control {
 	uint64_t vram_bytes;		/* limit of blobs and of unbacked buffers */
 	uint32_t late_wake;		/* take a WAKE submission only after the engine may have used its flag up */
 	uint32_t images;		/* enumerate with WIRE_CAPS_IMAGES */
+	uint32_t refuse_addresses;	/* so many SVM_MAPs from now on find the address taken */
 	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
 	uint32_t lie_about_output;	/* OUTPUT_READ answers with impossible sizes */
 	/* Counts, atomic. */
@@ -39,6 +40,7 @@ struct fake_engine_control {
 	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;
 	uint32_t sleeps;
+	uint32_t blobs_made;		/* ever, rings included: each costs the transport system calls */
 	uint32_t buffers;		/* living objects of the engine */
 	uint32_t samplers;		/* likewise */
 	uint32_t format_questions;

@@ -19,10 +19,12 @@ struct channel_settings {
 	const struct lease_grant *grant;
 	struct lease_status *status;
 	bool unified;
+	bool svm;
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;
 	const char *strategy;
 	const char *preempt;
+	int compiler_fd;	/* -1: the keeper has given none */
 };
 
 /* Serves the descriptors ENGINE_FD_*. Returns at the end of the channel or after a fault: the exit status. */

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/compile.h"
+#include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/image.h"
 #include "mdev/engine/compute/partition.h"
 #include "mdev/engine/compute/program_records.h"
+#include "mdev/engine/compute/svm.h"
 
 static struct buffer *find_memory(const struct executor *x, uint32_t id)
 {
@@ -172,10 +173,8 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 			return CL_INVALID_PROGRAM;
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
-		const struct build_request request = {.form = BUILD_EXECUTABLE, .source = source, .source_bytes = b->source.bytes,
-						      .options = options, .options_bytes = b->options.bytes, .output = x->complete->output};
 		if (source && (options || !b->options.bytes))
-			error = build_make(x->device, &request, at);
+			error = compile_program(x->compiler, source, b->source.bytes, options, b->options.bytes, x->complete->output, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -193,7 +192,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 static int kernel_make(struct executor *x, const struct parsed *p)
 {
 	struct kernel **at = &x->objects->kernels[p->kernel_create.kernel];
-	const struct program *program = x->objects->programs[p->kernel_create.program];
+	struct program *program = x->objects->programs[p->kernel_create.program];
 	const char *name = p->kernel_create.name;
 	cl_int error = 0;
 
@@ -203,6 +202,9 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_PROGRAM;
 	if (program->type != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		return CL_INVALID_PROGRAM_EXECUTABLE;
+	error = compile_ready(program);
+	if (error)
+		return error;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;
@@ -319,15 +321,18 @@ static int argument_set(struct executor *x, struct kernel *kernel, uint32_t inde
 	struct kernel_arg *last = &kernel->args[index];
 	cl_int error;
 
-	if (last->kind && last->kind != arg->kind)
+	if (last->kind && last->kind != (arg->kind == WIRE_ARG_SVM ? WIRE_ARG_BUFFER : arg->kind))
 		return CL_INVALID_ARG_VALUE;
+	if (arg->kind == WIRE_ARG_SVM)
+		return svm_argument_set(x->blobs, kernel, index, arg->address);
 	if (arg->kind == WIRE_ARG_BUFFER) {
 		const struct buffer *buffer = arg->object ? find_buffer(x, arg->object) : NULL;
 		uint64_t serial = buffer ? buffer->serial : 0;
 		if (arg->object && !buffer)
 			return CL_INVALID_MEM_OBJECT;
-		if (last->set && last->serial == serial)
+		if (last->set && !last->is_address && last->serial == serial)
 			return 0;
+		last->is_address = false;
 		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), buffer ? &buffer->cl : NULL);
 		last->serial = serial;
 	} else if (arg->kind == WIRE_ARG_IMAGE) {
@@ -609,6 +614,9 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_SAMPLER_CREATE:
 			error = sampler_create(x, p);
+			break;
+		case WIRE_SVM_MAP:
+			error = svm_map(x->blobs, &p->svm_map);
 			break;
 		default:
 			error = object_remove(x, p);

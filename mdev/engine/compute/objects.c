@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mdev/engine/compute/late_build.h"
+
 #include "mdev/engine/compute/partition.h"
 
 int objects_init(struct objects *objects)
@@ -135,6 +137,7 @@ void kernel_destroy(struct kernel *kernel)
 
 void program_destroy(struct program *program)
 {
+	late_build_drop(program->late);
 	if (program->cl)
 		clReleaseProgram(program->cl);
 	splittable_destroy(program->splittable);

@@ -44,8 +44,9 @@ struct sampler {
 };
 
 struct program {
-	cl_program cl;		/* NULL: a link that failed */
+	cl_program cl;		/* NULL while `late` is not, of a failed build that the helper made, and of a link that failed */
 	cl_program_binary_type type;	/* NONE: it failed */
+	struct late_build *late; /* its build here goes on, or waits (build_client.h) */
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
@@ -55,6 +56,7 @@ struct program {
 struct kernel_arg {
 	uint32_t kind;		/* enum wire_arg_kind the kernel declares; 0 = the driver does not tell */
 	bool set;
+	bool is_address;	/* `serial` is an address (WIRE_ARG_SVM) */
 	uint32_t bytes;
 	uint64_t serial;	/* BUFFER, IMAGE, SAMPLER: of the object set, 0 for NULL */
 	uint8_t value[OBJECTS_VALUE_MAX];

@@ -24,6 +24,11 @@ static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
 	return taken;
 }
 
+static bool in_window(uint64_t address)
+{
+	return address >= WIRE_SVM_WINDOW_FIRST && address < WIRE_SVM_WINDOW_END;
+}
+
 static int queue_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
 			      struct parsed *parsed)
 {
@@ -313,7 +318,7 @@ static int kernel_create_parse(const void *record, struct cursor *rest, const st
 	return 0;
 }
 
-static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
+static int arg_parse(struct cursor *rest, const struct parse_limits *limits, struct parsed_arg *ret_arg)
 {
 	const struct wire_arg *arg = cursor_take(rest, sizeof(*arg));
 
@@ -334,6 +339,10 @@ static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
 		return object_id_fits(arg->object) ? 0 : CL_INVALID_MEM_OBJECT;
 	case WIRE_ARG_SAMPLER:
 		return object_id_fits(arg->object) ? 0 : CL_INVALID_SAMPLER;
+	case WIRE_ARG_SVM:
+		ret_arg->address = (uint64_t)arg->high << 32 | arg->object;
+		ret_arg->object = 0;
+		return limits->svm && (!ret_arg->address || in_window(ret_arg->address)) ? 0 : CL_INVALID_ARG_VALUE;
 	default:
 		return CL_INVALID_ARG_VALUE;
 	}
@@ -344,7 +353,6 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	const struct wire_ndrange *r = record;
 	struct parsed_ndrange *n = &parsed->ndrange;
 
-	(void)limits;
 	if (!object_id_fits(r->kernel))
 		return CL_INVALID_KERNEL;
 	if (r->dimensions < 1 || r->dimensions > 3)
@@ -371,7 +379,7 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	n->arg_count = r->arg_count;
 	n->has_local = r->has_local;
 	for (uint32_t i = 0; i < r->arg_count; i++) {
-		int error = arg_parse(rest, &n->args[i]);
+		int error = arg_parse(rest, limits, &n->args[i]);
 		if (error)
 			return error;
 	}
@@ -448,6 +456,21 @@ static int blob_release_parse(const void *record, struct cursor *rest, const str
 	return 0;
 }
 
+static int svm_map_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_svm_map *r = record;
+
+	(void)rest;
+	if (!limits->svm)
+		return CL_INVALID_OPERATION;
+	if (WIRE_BLOB_KIND(r->blob_id) != WIRE_BLOB_KIND_MEMORY || !limits->blob_bytes(limits->data, r->blob_id))
+		return CL_INVALID_MEM_OBJECT;
+	if (r->address & 4095 || !in_window(r->address))
+		return CL_INVALID_VALUE;
+	parsed->svm_map = (struct parsed_svm_map){r->blob_id, r->address};
+	return 0;
+}
+
 static int output_read_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
 {
 	const struct wire_output_read *r = record;
@@ -459,7 +482,7 @@ static int output_read_parse(const void *record, struct cursor *rest, const stru
 	return 0;
 }
 
-/* By opcode. queued: starts with struct wire_queued, waits follow the fixed part. */
+/* By opcode, empty where none is assigned. queued: starts with struct wire_queued, waits follow the fixed part. */
 static const struct {
 	uint32_t fixed_bytes;
 	bool queued;
@@ -498,6 +521,7 @@ static const struct {
 	[WIRE_PROGRAM_COMPILE] = {sizeof(struct wire_program_compile), false, program_compile_parse},
 	[WIRE_PROGRAM_LINK] = {sizeof(struct wire_program_link), false, program_link_parse},
 	[WIRE_KERNEL_SUB_GROUPS] = {sizeof(struct wire_kernel_sub_groups), false, sub_groups_parse},
+	[WIRE_SVM_MAP] = {sizeof(struct wire_svm_map), false, svm_map_parse},
 };
 
 static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)

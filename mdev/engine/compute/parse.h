@@ -31,6 +31,7 @@ struct parse_limits {
 	uint64_t max_alloc_bytes;
 	bool unified;			/* buffers may have a backing range */
 	struct parse_image_limits images;
+	bool svm;			/* blobs may have addresses, kernels take them */
 	uint64_t (*blob_bytes)(void *data, uint64_t blob_id);	/* 0 = not mapped */
 	void *data;
 };
@@ -100,7 +101,10 @@ struct parsed_arg {
 	uint32_t kind;			/* enum wire_arg_kind */
 	uint32_t bytes;
 	uint32_t object;
-	const void *value;		/* VALUE: `bytes` of it, aligned to 8 */
+	union {
+		const void *value;	/* VALUE: `bytes` of it, aligned to 8 */
+		uint64_t address;	/* SVM: 0 or inside the window */
+	};
 };
 struct parsed_ndrange {
 	uint32_t kernel;
@@ -175,6 +179,11 @@ struct parsed_image_fill {
 	uint64_t origin[3], region[3];
 };
 
+struct parsed_svm_map {
+	uint64_t blob_id;
+	uint64_t address;		/* page-aligned, inside the window */
+};
+
 struct parsed {
 	uint16_t opcode;
 	uint64_t sequence;
@@ -206,6 +215,7 @@ struct parsed {
 		struct parsed_image_copy image_copy;
 		struct parsed_image_buffer_copy image_buffer_copy;
 		struct parsed_image_fill image_fill;
+		struct parsed_svm_map svm_map;
 	};
 };
 

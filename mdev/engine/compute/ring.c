@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "mdev/engine/compute/bell.h"
+#include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/execute.h"
 #include "mdev/engine/compute/image.h"
@@ -46,6 +47,7 @@ struct ring {
 	struct ring_settings settings;
 	struct complete complete;
 	struct objects objects;
+	struct compiler *compiler;
 	struct executor executor;
 	struct pieces pieces;
 	struct parse_limits limits;
@@ -476,6 +478,10 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		goto free_ring;
 	}
 	r = objects_init(&ring->objects);
+	if (!r) {
+		ring->compiler = compiler_create(settings->device, settings->compiler_fd);
+		r = ring->compiler ? 0 : -ENOMEM;
+	}
 	if (!r)
 		r = complete_init(&ring->complete, settings->device, settings->blobs, base, settings->completion_fd,
 				  settings->grant, settings->status, settings->strategy, ring_idle, ring);
@@ -489,6 +495,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.max_alloc_bytes = settings->max_alloc_bytes,
 		.unified = settings->unified,
 		.images = image_limits(settings->device),
+		.svm = settings->svm,
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
@@ -504,6 +511,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.complete = &ring->complete,
 		.blobs = settings->blobs,
 		.objects = &ring->objects,
+		.compiler = ring->compiler,
 		.pieces = &ring->pieces,
 		.charge = settings->charge,
 		.data = settings->data,
@@ -547,7 +555,7 @@ bool ring_stop(struct ring *ring, uint32_t timeout_ms)
 	if (!ring->joined && pthread_clockjoin_np(ring->thread, NULL, CLOCK_MONOTONIC, &until))
 		return false;
 	ring->joined = true;
-	if (atomic_load(&ring->complete.outstanding))
+	if (atomic_load(&ring->complete.outstanding) || !compiler_destroy(ring->compiler))
 		return false;
 	if (ring->lease.held)
 		lease_release(&ring->lease, false);

@@ -31,10 +31,12 @@ struct ring_settings {
 	const struct lease_grant *grant;
 	struct lease_status *status;
 	bool unified;
+	bool svm;
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;		/* how long an idle engine polls before it sleeps */
 	const char *strategy;		/* complete.h; NULL: by trial */
 	const char *preempt;		/* pieces.h; NULL: as the grant says */
+	int compiler_fd;		/* build_client.h; -1: none. Taken */
 	/* The ring is damaged: an enum wire_lost. The ring thread ends. */
 	void (*fault)(void *data, uint32_t reason);
 	bool (*charge)(void *data, uint64_t total_bytes);

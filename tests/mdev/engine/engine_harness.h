@@ -30,7 +30,9 @@ struct harness_options {
 	const char *spin_ns;		/* VGPU_ENGINE_SPIN_NS; NULL: default */
 	const char *preempt;		/* VGPU_ENGINE_PREEMPT; NULL: as the grant says */
 	bool discrete;			/* "unified": false */
+	bool no_svm;			/* "svm": false */
 	bool no_lease;			/* start without a grant */
+	int compiler_fd;		/* the engine's connection to a compile helper; borrowed. 0: none */
 };
 
 struct harness {
@@ -66,6 +68,9 @@ struct harness {
 };
 
 /* Every function that checks fails the running cmocka test. */
+
+/* build/bin/NAME of the build that this test is of. */
+void harness_program(const char *name, char path[4096]);
 
 /* Starts the engine, maps the ring and one memory blob, waits for READY, makes queue HARNESS_QUEUE. */
 void harness_start(struct harness *h, const struct harness_options *options);
@@ -113,5 +118,6 @@ void harness_launch_wait(struct harness_launch *l, uint32_t slot, uint64_t seque
 void harness_launch_buffer(struct harness_launch *l, uint32_t buffer);
 void harness_launch_value(struct harness_launch *l, const void *value, uint32_t bytes);
 void harness_launch_local(struct harness_launch *l, uint32_t bytes);
+void harness_launch_address(struct harness_launch *l, uint64_t address);
 uint64_t harness_launch_put(struct harness *h, struct harness_launch *l);
 #endif

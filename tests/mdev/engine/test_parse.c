@@ -40,6 +40,14 @@ struct spoiled {
 static const struct spoiled spoiled[] = {
 	{"flags", WIRE_MARKER, AT(wire_header, flags), 1, CL_INVALID_OPERATION, false},
 	{"opcode", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT, CL_INVALID_OPERATION, false},
+	{"opcode unassigned", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT - 1, CL_INVALID_OPERATION, false},
+	{"svm blob", WIRE_SVM_MAP, AT(wire_svm_map, blob_id), RECORDS_BLOB + 1, CL_INVALID_MEM_OBJECT, false},
+	{"svm of the ring", WIRE_SVM_MAP, AT(wire_svm_map, blob_id), WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 3), CL_INVALID_MEM_OBJECT, false},
+	{"svm address 0", WIRE_SVM_MAP, AT(wire_svm_map, address), 0, CL_INVALID_VALUE, false},
+	{"svm address below", WIRE_SVM_MAP, AT(wire_svm_map, address), WIRE_SVM_WINDOW_FIRST - 4096, CL_INVALID_VALUE, false},
+	{"svm address beyond", WIRE_SVM_MAP, AT(wire_svm_map, address), WIRE_SVM_WINDOW_END, CL_INVALID_VALUE, false},
+	{"svm address in the kernel", WIRE_SVM_MAP, AT(wire_svm_map, address), 0xffff800000000000u, CL_INVALID_VALUE, false},
+	{"svm address not a page's", WIRE_SVM_MAP, AT(wire_svm_map, address), WIRE_SVM_WINDOW_FIRST + 8, CL_INVALID_VALUE, false},
 	{"opcode", WIRE_MARKER, AT(wire_header, opcode), 0xffff, CL_INVALID_OPERATION, false},
 	{"opcode between", WIRE_MARKER, AT(wire_header, opcode), WIRE_OPCODE_COUNT - 1, CL_INVALID_OPERATION, false},
 	{"slot", WIRE_MARKER, AT(wire_queued, slot), WIRE_SLOT_COUNT, CL_INVALID_EVENT, false},
@@ -110,6 +118,7 @@ static const struct spoiled spoiled[] = {
 	{"local product", WIRE_NDRANGE, AT(wire_ndrange, local[2]), 1ull << 62, CL_INVALID_WORK_GROUP_SIZE, false},
 	{"arg kind", WIRE_NDRANGE, ARGS_AT, 4, 0, CL_INVALID_ARG_VALUE, false},
 	{"arg kind", WIRE_NDRANGE, ARGS_AT, 4, 99, CL_INVALID_ARG_VALUE, false},
+	{"arg address in no window", WIRE_NDRANGE, ARGS_AT, 4, WIRE_ARG_SVM, CL_INVALID_ARG_VALUE, false},
 	{"arg object", WIRE_NDRANGE, ARGS_AT + 8, 4, WIRE_OBJECT_MAX, CL_INVALID_MEM_OBJECT, false},
 	{"arg value 0", WIRE_NDRANGE, ARGS_AT + 16 + 4, 4, 0, CL_INVALID_ARG_SIZE, false},
 	{"arg value beyond", WIRE_NDRANGE, ARGS_AT + 16 + 4, 4, 100, CL_INVALID_ARG_SIZE, false},
@@ -431,9 +440,33 @@ static void constants_of_intermediate_language_are_parsed(void **state)
 	assert_int_equal(parse(&record, sizeof(record), true, &parsed), CL_INVALID_VALUE);
 }
 
+static void addresses_need_a_device_that_takes_them(void **state)
+{
+	_Alignas(8) uint8_t record[WIRE_RECORD_MAX_BYTES];
+	struct parse_limits limits = records_limits(true);
+	struct parsed parsed;
+
+	(void)state;
+	for (int svm = 0; svm < 2; svm++) {
+		limits.svm = svm;
+		size_t bytes = records_valid(WIRE_SVM_MAP, true, record);
+		assert_int_equal(parse_record(record, bytes, &limits, &parsed), svm ? 0 : CL_INVALID_OPERATION);
+		bytes = records_valid(WIRE_NDRANGE, true, record);
+		struct wire_arg arg = {.kind = WIRE_ARG_SVM, .object = 0x12345678, .high = WIRE_SVM_WINDOW_FIRST >> 32};
+		memcpy(record + ARGS_AT, &arg, sizeof(arg));
+		assert_int_equal(parse_record(record, bytes, &limits, &parsed), svm ? 0 : CL_INVALID_ARG_VALUE);
+		if (svm)
+			assert_int_equal(parsed.ndrange.args[0].address, WIRE_SVM_WINDOW_FIRST + 0x12345678);
+		arg = (struct wire_arg){.kind = WIRE_ARG_SVM};
+		memcpy(record + ARGS_AT, &arg, sizeof(arg));
+		assert_int_equal(parse_record(record, bytes, &limits, &parsed), svm ? 0 : CL_INVALID_ARG_VALUE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_need_a_device_that_takes_them),
 		cmocka_unit_test(every_field_out_of_range_is_refused),
 		cmocka_unit_test(every_record_cut_short_is_refused),
 		cmocka_unit_test(a_refused_record_still_names_its_slot_and_queue),

@@ -12,7 +12,7 @@ static uint64_t blob_bytes(void *data, uint64_t blob_id)
 struct parse_limits records_limits(bool unified)
 {
 	return (struct parse_limits){
-		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .blob_bytes = blob_bytes,
+		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .svm = unified, .blob_bytes = blob_bytes,
 		.images = {.width_2d = 64, .height_2d = 32, .width_3d = 16, .height_3d = 8, .depth_3d = 4, .array_size = 8, .buffer_pixels = 512}};
 }
 
@@ -194,6 +194,10 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 			   &(struct wire_kernel_sub_groups){
 				   .slot = 3, .kernel = 1, .param = 0x2033, .input_count = 3, .reply = {RECORDS_BLOB, 256, 24}},
 			   sizeof(struct wire_kernel_sub_groups));
+	case WIRE_SVM_MAP:
+		return put(at,
+			   &(struct wire_svm_map){.slot = 3, .blob_id = RECORDS_BLOB, .address = WIRE_SVM_WINDOW_FIRST + 0x345000},
+			   sizeof(struct wire_svm_map));
 	default:
 		return sizeof(struct wire_header);
 	}

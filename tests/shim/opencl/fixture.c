@@ -92,6 +92,7 @@ bool fixture_version_1(void)
 	return getenv("TEST_VERSION_1");
 }
 
+
 int fixture_check(void **state)
 {
 	(void)state;

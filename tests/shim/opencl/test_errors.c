@@ -23,7 +23,7 @@ static void the_device_says_what_the_vgpu_is(void **state)
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_IMAGE_SUPPORT, sizeof(flag), &flag, NULL));
 	assert_int_equal(flag, CL_FALSE);
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_SVM_CAPABILITIES, sizeof(svm), &svm, NULL));
-	assert_int_equal(svm, 0);
+	assert_int_equal(svm, fixture_staged() || fixture_version_1() ? 0 : 11);	/* all but the system's */
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, sizeof(text), text, NULL));
 	assert_string_equal(text, fixture_version_1() ? "cl_khr_byte_addressable_store cl_khr_fp64" :
 			    "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_il_program");
@@ -60,7 +60,6 @@ static void creation_refuses_bad_arguments(void **state)
 	REFUSED(clCreateSampler(world.context, CL_FALSE, CL_ADDRESS_CLAMP, CL_FILTER_LINEAR, &error), CL_INVALID_OPERATION);
 	REFUSED(clCreateImage(world.context, 0, &(cl_image_format){ 0 }, &(cl_image_desc){ 0 }, NULL, &error),
 		CL_INVALID_OPERATION);
-	assert_null(clSVMAlloc(world.context, 0, 64, 0));
 	world_end(&world);
 }
 
