@@ -30,7 +30,7 @@ SMOKE ?=
 TESTS_AGAIN = $(foreach r,$(TEST_RUNS),$(firstword $(subst @, ,$r))@$(BUILD)/tests/$(lastword $(subst @, ,$r)))
 UNIT_TESTS = $(TESTS:%=$(BUILD)/tests/%) $(VARIANT_TESTS) $(TESTS_AGAIN)
 
-.PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-opencl bench-path
+.PHONY: deps qemu guest demo test test-san test-tsan test-smoke test-unit soak-kills fresh-check bench-opencl bench-path
 deps:
 	@packaging/deps/install.sh build gpu vm test
 qemu: deps
@@ -69,6 +69,12 @@ SAN_TESTS := $(SAN_BUILD)/tests/test_engine $(addprefix tests/e2e/,san_leaks.sh 
 test-san: deps
 	@+$(MAKE) --no-print-directory $(JOBS) SAN=address,undefined all
 	@BUILD=$(SAN_BUILD) tests/run.sh $(SAN_TESTS)
+# The guest's side under ThreadSanitizer, which knows no fences of memory (-Wtsan), against a service of the plain build.
+test-tsan: deps
+	@+$(MAKE) --no-print-directory $(JOBS) all
+	@+$(MAKE) --no-print-directory $(JOBS) SAN=thread CFLAGS=-Wno-error=tsan build/san-thread/lib/libvgpu-opencl.so \
+		build/san-thread/tests/cl-conformance
+	@$(SETUP_ENV) CLIENT_BUILD=build/san-thread THREADS_SECONDS=$${THREADS_SECONDS:-20} tests/run.sh tests/e2e/direct_conformance.sh
 # Those tests alone; with more hashes, and matrix products of CLBlast: a quarter of an hour.
 test-apps: guest apps
 	@$(SETUP_ENV) tests/run.sh $(APPS)

@@ -34,7 +34,8 @@ static cl_uint max_sub_devices(const struct _cl_device_id *device)
 	return most < WIRE_SUB_DEVICE_COUNT ? (cl_uint)most : WIRE_SUB_DEVICE_COUNT - 1;
 }
 
-/* Those of the host's ways to divide that are carried: `ret_kinds` has room for 3. How many, with the closing 0. */
+/* Those of the host's ways to divide that are carried: `ret_kinds` has room for 2. How many; where there is none, 0 is the
+ * only one (OpenCL 3.0, table 5). */
 static size_t partition_kinds(const struct _cl_device_id *device, cl_device_partition_property *ret_kinds)
 {
 	size_t bytes = 0, count = 0;
@@ -51,7 +52,8 @@ static size_t partition_kinds(const struct _cl_device_id *device, cl_device_part
 		ret_kinds[count++] = CL_DEVICE_PARTITION_EQUALLY;
 	if (have[1])
 		ret_kinds[count++] = CL_DEVICE_PARTITION_BY_COUNTS;
-	ret_kinds[count++] = 0;
+	if (!count)
+		ret_kinds[count++] = 0;
 	return count;
 }
 
@@ -59,7 +61,7 @@ cl_int sub_device_info(const struct _cl_device_id *device, cl_device_info param_
 		       size_t *param_value_size_ret)
 {
 	const struct partition *partition = device->partition;
-	cl_device_partition_property kinds[3];
+	cl_device_partition_property kinds[2];
 
 	switch (param_name) {
 	case CL_DEVICE_MAX_COMPUTE_UNITS:
@@ -92,7 +94,7 @@ static cl_int properties_read(const struct _cl_device_id *device, const cl_devic
 			      uint32_t *ret_units, uint32_t *ret_count, size_t *ret_property_count)
 {
 	const uint64_t units = units_of(device);
-	cl_device_partition_property kinds[3];
+	cl_device_partition_property kinds[2];
 	bool known = false;
 	uint64_t total = 0;
 	uint32_t count = 0;
@@ -100,7 +102,7 @@ static cl_int properties_read(const struct _cl_device_id *device, const cl_devic
 
 	if (!properties || !properties[0])
 		return CL_INVALID_VALUE;
-	for (i = 0; i < partition_kinds(device, kinds) - 1; i++)
+	for (i = 0; i < partition_kinds(device, kinds); i++)
 		known |= properties[0] == kinds[i];
 	if (!known)
 		return device->partition ? CL_DEVICE_PARTITION_FAILED : CL_INVALID_VALUE;

@@ -17,7 +17,7 @@
 
 static const char *text = "kernel void scale(global int *a, int by) { a[get_global_id(0)] *= by; }";
 static cl_program shared_program;
-static volatile bool over;
+static bool over;	/* atomic */
 static unsigned long rounds, callbacks_due, callbacks_came;
 
 static void CL_CALLBACK event_called(cl_event event, cl_int status, void *data)
@@ -153,7 +153,7 @@ static void *thread_main(void *argument)
 {
 	unsigned number = (unsigned)(uintptr_t)argument, seed = number + 1;
 
-	while (!over && !__atomic_load_n(&wrong_count, __ATOMIC_SEQ_CST)) {
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED) && !__atomic_load_n(&wrong_count, __ATOMIC_SEQ_CST)) {
 		if (!round_of(number, &seed))
 			break;
 		__atomic_fetch_add(&rounds, 1, __ATOMIC_RELAXED);
@@ -171,7 +171,7 @@ int run_threads(unsigned seconds)
 	for (uintptr_t i = 0; i < THREADS; i++)
 		need(pthread_create(&threads[i], NULL, thread_main, (void *)i), "pthread_create");
 	sleep(seconds);
-	over = true;
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	/* Callbacks come in time, not at once. */
@@ -261,7 +261,7 @@ int run_fork(void)
 		if (child < 0 || waitpid(child, &status, 0) != child || status)
 			wrong("child %d beside threads ended with status %#x", i, status);
 	}
-	over = true;
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
 	printf("15 forks survived, %lu rounds beside them\n", rounds);

@@ -19,7 +19,7 @@ static cl_uint number(cl_device_id of, cl_device_info what)
 /* The fake's device has 4 compute units and offers three ways to divide, of which two are carried. */
 static void the_device_says_how_it_divides(void **state)
 {
-	const property expected[] = { CL_DEVICE_PARTITION_EQUALLY, CL_DEVICE_PARTITION_BY_COUNTS, 0 };
+	const property expected[] = { CL_DEVICE_PARTITION_EQUALLY, CL_DEVICE_PARTITION_BY_COUNTS };
 	property got[8];
 	size_t bytes;
 	cl_device_id parent;
