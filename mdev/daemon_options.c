@@ -27,12 +27,13 @@ static const char usage[] =
 	"  --icd PATH                 only this OpenCL driver; may be repeated (all of /etc/OpenCL/vendors)\n"
 	"  --engine-environment K=V   for OpenCL drivers in engines and probes; may be repeated\n"
 	"  --slice-us N               time slice of a contended GPU, 100 to 1000000 (by GPU)\n"
+	"  --engine-idle-ms N         an engine without work for so long gives its memory back, up to 86400000; 0: never (30000)\n"
 	"  --probe-timeout-ms N       how long a driver may take to show its devices, 100 to 600000 (30000)\n"
 	"  --stop-vgpus-on-exit       end the vGPUs with the service; else they run on and are found again\n"
 	"  --config FILE              the same words, one 'name = value' a line\n"
 	"  --help, --version\n";
 
-enum { OPTION_STATE, OPTION_RUNTIME, OPTION_CACHE, OPTION_SOCKET, OPTION_LIBEXEC, OPTION_ICD, OPTION_ENVIRONMENT, OPTION_SLICE, OPTION_PROBE, OPTION_STOP,
+enum { OPTION_STATE, OPTION_RUNTIME, OPTION_CACHE, OPTION_SOCKET, OPTION_LIBEXEC, OPTION_ICD, OPTION_ENVIRONMENT, OPTION_SLICE, OPTION_IDLE, OPTION_PROBE, OPTION_STOP,
        OPTION_CONFIG, OPTION_HELP, OPTION_VERSION };
 
 static const struct option long_options[] = {
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
 	{"icd", required_argument, NULL, OPTION_ICD},
 	{"engine-environment", required_argument, NULL, OPTION_ENVIRONMENT},
 	{"slice-us", required_argument, NULL, OPTION_SLICE},
+	{"engine-idle-ms", required_argument, NULL, OPTION_IDLE},
 	{"probe-timeout-ms", required_argument, NULL, OPTION_PROBE},
 	{"stop-vgpus-on-exit", no_argument, NULL, OPTION_STOP},
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -140,6 +142,9 @@ static int take(struct daemon_options *options, int option, const char *value)
 		return append_environment(options->environment, name, value);
 	case OPTION_SLICE:
 		error = quantity_parse_count("--slice-us", value, 100, 1000000, &options->slice_us, why);
+		return error ? fail("%s", why) : 0;
+	case OPTION_IDLE:
+		error = quantity_parse_count("--engine-idle-ms", value, 0, 86400000, &options->engine_idle_ms, why);
 		return error ? fail("%s", why) : 0;
 	case OPTION_PROBE:
 		error = quantity_parse_count("--probe-timeout-ms", value, 100, 600000, &options->probe_timeout_ms, why);
@@ -262,7 +267,7 @@ int daemon_options_parse(int argc, char **argv, struct daemon_options *ret_optio
 {
 	int option, error = 0;
 
-	*ret_options = (struct daemon_options){.probe_timeout_ms = 30000};
+	*ret_options = (struct daemon_options){.probe_timeout_ms = 30000, .engine_idle_ms = 30000};
 	while (!error && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP) {
 			fputs(usage, stdout);

@@ -18,6 +18,7 @@ struct daemon_options {
 	char *environment[DAEMON_LIST_MOST + 1];	/* K=V */
 	uint64_t slice_us;	/* 0 = default */
 	uint64_t probe_timeout_ms;
+	uint64_t engine_idle_ms;	/* 0 = engines are never retired */
 	bool stop_vgpus_on_exit;
 };
 

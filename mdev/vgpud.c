@@ -194,6 +194,7 @@ static int run(struct daemon *daemon)
 			.icds = (const char *const *)daemon->options.icds,
 			.environment = (const char *const *)daemon->options.environment,
 			.probe_timeout_ms = daemon->options.probe_timeout_ms,
+			.engine_idle_ms = daemon->options.engine_idle_ms,
 		},
 	};
 	char why[256];

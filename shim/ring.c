@@ -13,7 +13,8 @@
  * Doorbell. A committed record is seen by an engine that is awake. For a sleeping one the sequence is: store tail,
  * seq_cst fence, load engine_state (pairs with the engine's store of SLEEPING and its last look at tail). A bell
  * that the engine has not answered yet covers later records too: it will load tail after it woke, so
- * no second one is rung while head has not passed the tail of the last.
+ * no second one is rung while head has not passed the tail of the last. An engine that has RETIRED is no process any more: only
+ * vgpu-device can start another, so it is told, whatever bell the last one had agreed on.
  */
 #include "shim/ring.h"
 
@@ -333,13 +334,14 @@ void ring_commit(struct ring *ring)
 void ring_flush(struct ring *ring)
 {
 	const struct wire_submit doorbell = { .op = WIRE_SUBMIT_DOORBELL, .version = WIRE_VERSION };
-	uint32_t tail, head;
+	uint32_t tail, head, state;
 	uint64_t belled;
 
 	if (__atomic_load_n(&ring->lost, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&ring->engine->engine_state, __ATOMIC_ACQUIRE) != WIRE_ENGINE_SLEEPING) {
+	state = __atomic_load_n(&ring->engine->engine_state, __ATOMIC_ACQUIRE);
+	if (state != WIRE_ENGINE_SLEEPING && state != WIRE_ENGINE_RETIRED) {
 		/* Forgotten here, it cannot be taken for an unanswered one when the counts have wrapped around. */
 		if (__atomic_load_n(&ring->belled, __ATOMIC_RELAXED))
 			__atomic_store_n(&ring->belled, 0, __ATOMIC_RELAXED);
@@ -352,7 +354,7 @@ void ring_flush(struct ring *ring)
 	if (tail == head || (belled && (uint32_t)belled - head - 1 < WIRE_RING_BYTES))
 		return;
 	__atomic_store_n(&ring->belled, RING_BELLED | tail, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&ring->engine->features, __ATOMIC_RELAXED) & WIRE_FEATURE_BELL) {
+	if (state == WIRE_ENGINE_SLEEPING && (__atomic_load_n(&ring->engine->features, __ATOMIC_RELAXED) & WIRE_FEATURE_BELL)) {
 		__atomic_fetch_add(&ring->engine->bell, 1, __ATOMIC_SEQ_CST);
 		syscall(SYS_futex, &ring->engine->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
 	} else if (ring->transport->ops->submit(ring->transport, &doorbell) < 0) {

@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c images.c images_kernels.c images_errors.c images_full.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c images.c images_kernels.c images_errors.c images_full.c pauses.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += cl-conformance
 cl-conformance_SRCS := $(addprefix tests/conformance/,main.c errors_platform.c errors_context.c errors_buffer.c errors_transfer.c errors_image.c \
@@ -79,6 +79,7 @@ E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
 E2E += tests/e2e/direct_kills.sh
+E2E += tests/e2e/direct_retire.sh
 E2E += tests/e2e/direct_hostile.sh
 E2E += tests/e2e/service.sh
 E2E += tests/e2e/settings.sh
@@ -135,6 +136,11 @@ TESTS += test_engine_svm
 test_engine_svm_SRCS := tests/mdev/engine/test_engine_svm.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_svm_PKGS := cmocka
 
+TESTS += test_engine_retire
+TEST_RUNS += TEST_SAME_HOST=1@test_engine_retire
+test_engine_retire_SRCS := tests/mdev/engine/test_engine_retire.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_retire_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)
@@ -143,6 +149,10 @@ test_engine_pieces_PKGS := cmocka
 TESTS += test_jail_seccomp
 test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/compute/jail_seccomp.c
 test_jail_seccomp_PKGS := cmocka libseccomp
+
+TESTS += test_checkpoint
+test_checkpoint_SRCS := tests/mdev/engine/test_checkpoint.c mdev/engine/compute/checkpoint.c mdev/engine/compute/records.c
+test_checkpoint_PKGS := cmocka
 
 TESTS += test_parse
 test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
@@ -169,6 +179,10 @@ test_lease_PKGS := cmocka
 TESTS += test_virtio_gpu_engines
 test_virtio_gpu_engines_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_engines.c
 test_virtio_gpu_engines_PKGS := cmocka
+
+TESTS += test_virtio_gpu_retirement
+test_virtio_gpu_retirement_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_retirement.c
+test_virtio_gpu_retirement_PKGS := cmocka
 TESTS += test_virtio_gpu_memory
 test_virtio_gpu_memory_SRCS := $(VIRTIO_GPU_TEST_SRCS) tests/vgpu-qemu/virtio_gpu/test_virtio_gpu_memory.c
 test_virtio_gpu_memory_PKGS := cmocka

@@ -278,6 +278,7 @@ static int create_parts(struct device *device)
 			.aperture_bytes = device->aperture_bytes,
 			.max_contexts = device->options.max_contexts,
 			.slack_bytes = device->options.slack_bytes,
+			.engine_idle_ms = device->options.engine_idle_ms,
 		},
 	};
 	error = virtio_gpu_create(&gpu, &device->gpu);

@@ -22,6 +22,7 @@ struct device_options {
 	const char *keeper_program;	/* NULL: none is started */
 	uint32_t max_contexts;
 	uint64_t slack_bytes;
+	uint64_t engine_idle_ms;
 };
 
 struct device {

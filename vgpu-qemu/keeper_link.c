@@ -173,9 +173,9 @@ static void wish(struct keeper_link *link, uint32_t context, enum wish what)
 	keeper_link_flush(link, false);
 }
 
-void keeper_link_engine_start(struct keeper_link *link, uint32_t context)
+void keeper_link_engine_start(struct keeper_link *link, uint32_t context, bool again)
 {
-	wish(link, context, WISH_START);
+	wish(link, context, again ? WISH_START_AGAIN : WISH_START);
 }
 
 void keeper_link_engine_kill(struct keeper_link *link, uint32_t context)

@@ -21,7 +21,8 @@ int keeper_link_fd(const struct keeper_link *link, uint32_t tag);
 /* Forgets tag here and there, closing the descriptor. */
 void keeper_link_drop(struct keeper_link *link, uint32_t tag);
 
-void keeper_link_engine_start(struct keeper_link *link, uint32_t context);
+/* again: one that goes on from its predecessor's checkpoint. */
+void keeper_link_engine_start(struct keeper_link *link, uint32_t context, bool again);
 void keeper_link_engine_kill(struct keeper_link *link, uint32_t context);
 /* Names a misdeed of the guest in the service's log. */
 void keeper_link_strike(struct keeper_link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -23,6 +23,7 @@ enum link_state {
 enum wish {
 	WISH_NONE = 0,
 	WISH_START,
+	WISH_START_AGAIN,	/* from a checkpoint */
 	WISH_KILL,
 };
 

@@ -32,7 +32,7 @@ static void engine_started(struct keeper_link *link, const struct keeper_message
 
 	engine->alive = true;
 	engine->pid = message->value;
-	if (engine->wish == WISH_START)
+	if (engine->wish == WISH_START || engine->wish == WISH_START_AGAIN)
 		engine->wish = WISH_NONE;
 	/* Opened while the keeper, its parent, has not reaped it: the number cannot be another process's. */
 	if (keeper_link_fd(link, pidfd_tag) < 0 && message->value > 0) {

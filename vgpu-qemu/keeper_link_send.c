@@ -133,7 +133,8 @@ static int flush_wishes(struct keeper_link *link)
 
 		if (engine->wish == WISH_NONE || engine->wish_sent)
 			continue;
-		error = send_op(link, engine->wish == WISH_START ? KEEPER_ENGINE_START : KEEPER_ENGINE_KILL, c, 0);
+		error = send_op(link, engine->wish == WISH_KILL ? KEEPER_ENGINE_KILL : KEEPER_ENGINE_START, c,
+				engine->wish == WISH_START_AGAIN);
 		if (error)
 			return error;
 		engine->wish_sent = true;

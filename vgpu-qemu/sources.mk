@@ -4,7 +4,7 @@ vgpu-run_SRCS := $(addprefix vgpu-qemu/launcher/,vgpu_run.c accel.c args.c frame
 	qemu_args.c session.c vgpu_query.c vm.c)
 
 # The virtio-gpu device: everything of vgpu-device but its transport and queues.
-VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c blobs.c guest_blob.c \
+VIRTIO_GPU_SRCS := $(addprefix vgpu-qemu/virtio_gpu/,virtio_gpu.c control.c contexts.c retirement.c blobs.c guest_blob.c \
 	engine_channel.c map_guard.c pending.c waiting.c aperture.c audit.c ledger.c resource_table.c)
 
 # The way to the keeper.

@@ -20,10 +20,18 @@
 
 /* ---- upgrades ----------------------------------------------------------------------------------- */
 
-#ifdef STATE_PAGE_NEXT_BUILD
-static_assert(_Alignof(struct gpu_state) <= 8, "the gpu part moves by 8 bytes exactly");
-/* Version 2 puts upgraded_at_generation before the gpu part, which moves up by eight bytes. */
+/* Version 2 knows engines that retire: values and fields that were zero in version 1. */
 static void upgrade_1_to_2(void *bank, const struct state_header *header)
+{
+	(void)bank;
+	(void)header;
+}
+
+#ifdef STATE_PAGE_NEXT_BUILD
+#define BYTES_BEFORE_3 (sizeof(struct state_page) - sizeof(uint64_t))
+static_assert(_Alignof(struct gpu_state) <= 8, "the gpu part moves by 8 bytes exactly");
+/* Version 3 puts upgraded_at_generation before the gpu part, which moves up by eight bytes. */
+static void upgrade_2_to_3(void *bank, const struct state_header *header)
 {
 	uint8_t *bytes = bank;
 	struct state_page *page = bank;
@@ -32,6 +40,8 @@ static void upgrade_1_to_2(void *bank, const struct state_header *header)
 	memmove(bytes + field + sizeof(uint64_t), bytes + field, sizeof(struct gpu_state));
 	page->device.upgraded_at_generation = header->generation;
 }
+#else
+#define BYTES_BEFORE_3 sizeof(struct state_page)
 #endif
 
 /* [k - 1] brings a bank from version k to k + 1. old_bytes: what version k was in size. */
@@ -39,14 +49,12 @@ static const struct {
 	uint64_t old_bytes;
 	void (*upgrade)(void *bank, const struct state_header *header);
 } state_page_upgrades[] = {
+	{BYTES_BEFORE_3, upgrade_1_to_2},
 #ifdef STATE_PAGE_NEXT_BUILD
-	{sizeof(struct state_page) - sizeof(uint64_t), upgrade_1_to_2},
-#else
-	{0, NULL},	/* nothing is older than version 1 */
+	{BYTES_BEFORE_3, upgrade_2_to_3},
 #endif
 };
-static_assert(STATE_PAGE_VERSION < 2 ||
-		      sizeof(state_page_upgrades) / sizeof(state_page_upgrades[0]) == STATE_PAGE_VERSION - 1,
+static_assert(sizeof(state_page_upgrades) / sizeof(state_page_upgrades[0]) == STATE_PAGE_VERSION - 1,
 	      "one upgrade per older version");
 
 static uint8_t *bank_of(struct state_header *header, uint32_t bank)

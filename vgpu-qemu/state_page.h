@@ -29,9 +29,9 @@
 #define STATE_PAGE_MAGIC 0x4554415453504756ull	/* "VGPSTATE" */
 #define STATE_PAGE_LAYOUT 1u			/* of the file: header and banks; never changes within a major version */
 #ifdef STATE_PAGE_NEXT_BUILD
-#define STATE_PAGE_VERSION 2u
+#define STATE_PAGE_VERSION 3u
 #else
-#define STATE_PAGE_VERSION 1u
+#define STATE_PAGE_VERSION 2u
 #endif
 
 #define STATE_PAGE_HEADER_BYTES 4096u

@@ -10,7 +10,7 @@
  * An engine is started with these descriptors and no others:
  *   0 /dev/null, 1 and 2 the log, 3 the channel, 4 doorbell eventfd, 5 completion eventfd,
  *   6 grant page (read-only), 7 status page, 8 want eventfd, 9 aperture memfd (for mapping what MAP names),
- *   10 the compile helper's stream (compile_protocol.h); without it an engine builds by itself
+ *   11 the compile helper's stream (compile_protocol.h); without it an engine builds by itself
  * The aperture memfd is the whole slot's, other contexts' blobs included; so before any foreign code runs the engine
  * gives up all it could do with it but one thing: ask for a mapping, which the device grants if that is one whole blob
  * of this context that MAP named (mdev/engine/compute/jail_seccomp.c, vgpu-qemu/virtio_gpu/map_guard.c). An engine's
@@ -18,7 +18,9 @@
  * The three eventfds are open files shared with the other side, flags included. They are non-blocking, and the engine's jail
  * refuses to change that (jail_seccomp.c); where the host has no seccomp, an engine that clears the flag and fills the
  * doorbell's counter makes the device process of its own guest wait. vgpud does not rely on the flag (leases.c).
- * And these arguments: vgpu-compute --dir DIR --slot N --context N. What it runs on is in DIR/config.json.
+ *   10 checkpoint memfd, ENGINE_CHECKPOINT_BYTES: what a later engine of this context goes on from; absent: it is never retired
+ * And these arguments: vgpu-compute --dir DIR --slot N --context N [--rebuild]. What it runs on is in DIR/config.json.
+ * --rebuild: the context had an engine before, whose checkpoint is in 10.
  * The end of the channel means that device and keeper are gone: the engine exits.
  *
  * Both sides repeat what may have been lost with a killed device process: after a takeover the device
@@ -41,7 +43,11 @@
 #define ENGINE_FD_STATUS 7
 #define ENGINE_FD_WANT 8
 #define ENGINE_FD_APERTURE 9
-#define ENGINE_FD_COMPILER 10
+#define ENGINE_FD_COMPILER 11
+#define ENGINE_FD_CHECKPOINT 10
+
+/* Of the checkpoint's file, untouched pages cost nothing. What does not fit keeps its engine. */
+#define ENGINE_CHECKPOINT_BYTES (8u << 20)
 
 enum engine_op {
 	/* device -> engine */
@@ -51,12 +57,15 @@ enum engine_op {
 				 * value: which unmapping this is; repetitions of it carry the same, later ones another */
 	ENGINE_RING = 4,	/* blob_id is the ring; value = wire version chosen by the shim */
 	ENGINE_CHARGED = 5,	/* value = the total now granted (discrete devices) */
+	ENGINE_RETIRE_AFTER = 6, /* value = milliseconds without work after which it may say RETIRE; 0: never. Until said: never */
 
 	/* engine -> device */
 	ENGINE_READY = 16,	/* value = ENGINE_PROTOCOL_VERSION: the ring is being served */
 	ENGINE_RELEASED = 17,	/* blob_id, offset, value as in the UNMAP it answers */
 	ENGINE_CHARGE = 18,	/* value = the total of device memory wanted, absolute; answered by CHARGED with the total granted,
 				 * which is the old one if the limit would be passed */
+	ENGINE_RETIRE = 21,	/* its checkpoint is whole and RETIRED stands in the ring: it touches the ring no more. The device shuts
+				 * the channel down, upon which it exits, or is killed. Believed so far: the context is not lost */
 	ENGINE_LISTENER = 20,	/* the one message with a descriptor: the seccomp listener that its mappings ask; first of
 				 * all, or never where the host has none */
 	ENGINE_FAULT = 19,	/* value = enum wire_lost: the context cannot go on; the engine exits after this */

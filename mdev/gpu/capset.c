@@ -51,7 +51,7 @@ static uint64_t largest_alloc(const struct probe_device *device, const struct vg
 	return device->max_alloc_bytes < bytes ? device->max_alloc_bytes : bytes;
 }
 
-size_t capset_compose(const struct probe_device *device, const struct vgpu_spec *spec, uint8_t *buffer)
+size_t capset_compose(const struct probe_device *device, const struct vgpu_spec *spec, bool retires, uint8_t *buffer)
 {
 	struct wire_capset capset = {
 		.magic = WIRE_CAPSET_MAGIC,
@@ -59,7 +59,7 @@ size_t capset_compose(const struct probe_device *device, const struct vgpu_spec 
 		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
 		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | WIRE_CAPS_PRINTF | (device->unified ? WIRE_CAPS_UNIFIED : 0) |
-			 program_flags(device) | (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
+			 program_flags(device) | (device->unified && device->svm ? WIRE_CAPS_SVM : 0) | (retires ? WIRE_CAPS_RETIRE : 0),
 		.vram_bytes = spec->vram_bytes,
 		.max_alloc_bytes = largest_alloc(device, spec),
 		.mem_align_bytes = (uint32_t)device->mem_align_bytes,

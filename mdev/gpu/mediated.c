@@ -280,10 +280,11 @@ static json_t *config_json(const struct mediated *mediated, const struct vgpu_sp
 	if (!strcmp(mediated->facts.type, "cpu") && mediated->facts.compute_units >= (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) &&
 	    !json_object_get(environment, "POCL_AFFINITY"))
 		json_object_set_new(environment, "POCL_AFFINITY", json_string("1"));
-	return json_pack("{si ss ss ss sI si si sI s{so so so} s{ss so ss sI sI sI ss sb sb}}",
+	return json_pack("{si ss ss ss sI si si sI sI s{so so so} s{ss so ss sI sI sI ss sb sb}}",
 			 "schema", 1, "uuid", spec->uuid, "name", spec->name, "profile", spec->profile,
 			 "vram_bytes", (json_int_t)spec->vram_bytes, "max_contexts", (int)spec->max_contexts,
 			 "max_direct_clients", VGPU_DIRECT_CLIENTS, "slack_bytes", (json_int_t)VGPU_SLACK_BYTES,
+			 "engine_idle_ms", (json_int_t)mediated->settings->engine_idle_ms,
 			 "programs", "device", program_json(mediated, "vgpu-device"), "compute",
 			 program_json(mediated, "vgpu-compute"), "keeper", program_json(mediated, "vgpu-keeper"),
 			 "engine", "icd", mediated->facts.icd, "environment", environment, "platform", mediated->device.platform,
@@ -297,7 +298,7 @@ static int mediated_prepare(struct parent *parent, const struct vgpu_spec *spec,
 {
 	struct mediated *mediated = mediated_of(parent);
 	uint8_t capset[WIRE_CAPSET_MAX_BYTES];
-	size_t capset_bytes = capset_compose(&mediated->device, spec, capset);
+	size_t capset_bytes = capset_compose(&mediated->device, spec, mediated->settings->engine_idle_ms > 0, capset);
 	json_t *config = config_json(mediated, spec);
 	char *text = config ? json_dumps(config, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
 	int error;

@@ -24,6 +24,7 @@ struct parent_settings {
 	const char *const *icds;	/* NULL-terminated; an empty list = all of /etc/OpenCL/vendors but our own */
 	const char *const *environment;	/* NULL-terminated K=V, for engines and probes */
 	uint64_t probe_timeout_ms;
+	uint64_t engine_idle_ms;	/* an engine without work for so long is retired; 0: never */
 };
 
 struct parent_facts {

@@ -5,6 +5,9 @@
  * An engine gets the descriptors of mdev/engine/engine_protocol.h and nothing else, and a PID namespace where the
  * host allows one, so that killing it kills whatever it forked: "dead" here means that nothing maps the guest's
  * memory any more.
+ *
+ * The checkpoint outlives an engine: the next one of the same context goes on from it. It is the context's, so the device drops it,
+ * and a context's first engine never finds another's.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,13 +56,19 @@ static void tell_started(struct slot *slot, uint32_t context)
 		.value = slot->engine[context].pid,
 		.tag_count = 4,
 	};
-	int fds[4];
+	int fds[5];
 
 	for (unsigned i = 0; i < 4; i++) {
 		message.tags[i] = KEEPER_TAG(engine_kinds[i], context);
 		fds[i] = store_get(&slot->store, message.tags[i]);
 	}
-	tell_device(slot, &message, fds, 4);
+	/* None, if an older build's keeper started it. */
+	uint32_t tag = KEEPER_TAG(KEEPER_FD_ENGINE_CHECKPOINT, context);
+	if (store_get(&slot->store, tag) >= 0) {
+		message.tags[message.tag_count] = tag;
+		fds[message.tag_count++] = store_get(&slot->store, tag);
+	}
+	tell_device(slot, &message, fds, message.tag_count);
 }
 
 static void tell_died(struct slot *slot, uint32_t context, int status)
@@ -82,7 +91,7 @@ static int grant_for_reading(const struct keeper *keeper)
 
 struct engine_fds {
 	int ours[4];	/* in the order of engine_kinds */
-	int theirs[8];	/* descriptors 3..10 of the engine; the last may be missing */
+	int theirs[9];	/* descriptors 3..11 of the engine; the last may be missing */
 };
 
 static void close_some(int *fds, unsigned count)
@@ -92,9 +101,35 @@ static void close_some(int *fds, unsigned count)
 			close(fds[i]);
 }
 
-static int make_fds(const struct keeper *keeper, const struct slot *slot, struct engine_fds *ret_fds)
+static int make_file(const char *name, uint64_t bytes)
 {
-	struct engine_fds fds = {.ours = {-1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1, -1, -1}};
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (fchmod(fd, 0600) || ftruncate(fd, (off_t)bytes) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Borrowed from the store, or -errno. */
+static int checkpoint_fd(struct slot *slot, uint32_t context, bool again)
+{
+	uint32_t tag = KEEPER_TAG(KEEPER_FD_ENGINE_CHECKPOINT, context);
+	int fd = again ? store_get(&slot->store, tag) : make_file("vgpu-checkpoint", ENGINE_CHECKPOINT_BYTES);
+
+	if (again)
+		return fd < 0 ? -ENOENT : fd;
+	int error = fd < 0 ? fd : store_put(&slot->store, tag, fd);
+	return error ? error : fd;
+}
+
+static int make_fds(const struct keeper *keeper, struct slot *slot, uint32_t context, bool again, struct engine_fds *ret_fds)
+{
+	struct engine_fds fds = {.ours = {-1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
 	int pair[2], error = seqpacket_pair(pair);
 
 	if (error)
@@ -103,11 +138,14 @@ static int make_fds(const struct keeper *keeper, const struct slot *slot, struct
 	fds.theirs[0] = pair[1];
 	fds.ours[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fds.ours[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	fds.ours[3] = memfd_create("vgpu-lease-status", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fds.ours[1] < 0 || fds.ours[2] < 0 || fds.ours[3] < 0 || fchmod(fds.ours[3], 0600) ||
-	    ftruncate(fds.ours[3], LEASE_STATUS_BYTES) ||
-	    fcntl(fds.ours[3], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+	if (fds.ours[1] < 0 || fds.ours[2] < 0) {
 		error = -errno;
+		goto out_close;
+	}
+	fds.ours[3] = make_file("vgpu-lease-status", LEASE_STATUS_BYTES);
+	fds.theirs[7] = checkpoint_fd(slot, context, again);
+	if (fds.ours[3] < 0 || fds.theirs[7] < 0) {
+		error = fds.ours[3] < 0 ? fds.ours[3] : fds.theirs[7];
 		goto out_close;
 	}
 	fds.theirs[1] = fds.ours[1];
@@ -128,7 +166,7 @@ out_close:
 	return error;
 }
 
-static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t context, const struct engine_fds *fds,
+static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t context, bool again, const struct engine_fds *fds,
 		 struct keeper_engine *engine)
 {
 	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
@@ -136,7 +174,7 @@ static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t contex
 	char *environment[2 + sizeof(passed) / sizeof(passed[0])] = {(char *)"PATH=/usr/bin:/bin"};
 	char *argv[] = {keeper->config.compute_program, (char *)"--dir", (char *)keeper->dir, (char *)"--slot", slot_number,
 			(char *)"--context",
-			context_number, NULL};
+			context_number, again ? (char *)"--rebuild" : NULL, NULL};
 	unsigned count = 1;
 	bool namespaced = false;
 
@@ -154,7 +192,7 @@ static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t contex
 		.argv = argv,
 		.environment = environment,
 		.fds = fds->theirs,
-		.fd_count = fds->theirs[7] < 0 ? 7 : 8,
+		.fd_count = fds->theirs[8] < 0 ? 8 : 9,
 		.own_pid_namespace = true,
 	};
 	int error = process_start(&spec, &engine->pid, &engine->pidfd, &namespaced);
@@ -165,7 +203,7 @@ static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t contex
 	return error;
 }
 
-void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
+void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context, bool again)
 {
 	struct engine_fds fds;
 	char name[32];
@@ -178,13 +216,13 @@ void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
 		tell_started(slot, context);
 		return;
 	}
-	error = slot->ending ? -ESHUTDOWN : make_fds(keeper, slot, &fds);
+	error = slot->ending ? -ESHUTDOWN : make_fds(keeper, slot, context, again, &fds);
 	if (!error) {
-		fds.theirs[7] = compiler_connect(keeper, slot, context);
-		error = spawn(keeper, slot, context, &fds, engine);
+		fds.theirs[8] = compiler_connect(keeper, slot, context);
+		error = spawn(keeper, slot, context, again, &fds, engine);
 		close(fds.theirs[0]);
 		close(fds.theirs[3]);
-		close_some(&fds.theirs[7], 1);
+		close_some(&fds.theirs[8], 1);
 		if (error)
 			close_some(fds.ours, 4);
 	}

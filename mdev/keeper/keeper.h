@@ -157,7 +157,8 @@ int program_replace(struct keeper *keeper, const char *program);
 bool program_fall_back(struct keeper *keeper, const char *why);
 
 /* engine.c */
-void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context);
+/* again: it goes on from the checkpoint that is kept; else it is the context's first, and gets a blank one. */
+void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context, bool again);
 void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context);
 void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context);
 void engine_rejoin(struct keeper *keeper, struct slot *slot, uint32_t context, pid_t pid, int pidfd);

@@ -60,6 +60,8 @@ enum keeper_tag_kind {
 	KEEPER_FD_ENGINE_COMPLETION = 34, /* eventfd, engine -> device */
 	KEEPER_FD_ENGINE_STATUS = 35,	/* memfd of the engine's lease status page; keeper <-> vgpud, and in REJOIN */
 	KEEPER_FD_ENGINE_PIDFD = 36,	/* in REJOIN only */
+	KEEPER_FD_ENGINE_CHECKPOINT = 38, /* memfd that a context's engines go on from one after the other (ENGINE_CHECKPOINT_BYTES): made
+				 * with the first, kept until the device drops it */
 	KEEPER_FD_ENGINE_LISTENER = 37,	/* seccomp listener of the engine's mappings; stored and dropped by the device */
 };
 
@@ -69,7 +71,7 @@ enum keeper_op {
 	KEEPER_HELLO = 1,	/* slot, value = number of descriptors that follow */
 	KEEPER_GIVE = 2,	/* tags[0..fd_count) name the attached descriptors; at start and after ENGINE_START */
 	KEEPER_GIVEN = 3,	/* all descriptors have been given: begin, or take over */
-	KEEPER_ENGINE_STARTED = 4, /* context: its CHANNEL, DOORBELL, COMPLETION are attached (tags as in GIVE); value = pid */
+	KEEPER_ENGINE_STARTED = 4, /* context: its CHANNEL, DOORBELL, COMPLETION, STATUS, CHECKPOINT are attached (tags as in GIVE); value = pid */
 	KEEPER_ENGINE_DIED = 5,	/* context; value = wait status, or negative errno if it could not be started. Sent once it is dead
 				 * and reaped: from here on it touches no memory. Sent again to every later device process, until the
 				 * context's ENGINE_CHANNEL is dropped: that says it has been acted on */
@@ -77,7 +79,7 @@ enum keeper_op {
 	/* device -> keeper */
 	KEEPER_STORE = 16,	/* store the attached descriptors under tags */
 	KEEPER_DROP = 17,	/* forget tags[0..tag_count). An engine's CHANNEL: its DIED has been acted on, not to be sent again */
-	KEEPER_ENGINE_START = 18, /* context: start its engine. Answered by STARTED or DIED; asking for a living one answers STARTED again */
+	KEEPER_ENGINE_START = 18, /* context: start its engine; value 0: its first, 1: one that goes on from the CHECKPOINT kept. Answered by STARTED or DIED; asking for a living one answers STARTED again */
 	KEEPER_ENGINE_KILL = 19, /* context: SIGKILL it; answered by DIED: at once if there is none, and not again if that has been
 				 * said */
 	KEEPER_STRIKE = 20,	/* the guest misbehaved; text says how. The keeper counts and logs, naming vGPU and slot */

@@ -300,7 +300,7 @@ void slot_take(struct keeper *keeper, struct slot *slot, const struct keeper_mes
 		}
 		break;
 	case KEEPER_ENGINE_START:
-		engine_start(keeper, slot, message->context);
+		engine_start(keeper, slot, message->context, message->value == 1);
 		break;
 	case KEEPER_ENGINE_KILL:
 		engine_kill(keeper, slot, message->context);

@@ -7,8 +7,8 @@
 
 #include "mdev/keeper/keeper_protocol.h"
 
-/* Fixed ones, 128 guest RAM sections, vectors, a request's descriptors, five per engine. */
-#define STORE_CAPACITY 640u
+/* Fixed ones, 128 guest RAM sections, vectors, a request's descriptors, six per engine. */
+#define STORE_CAPACITY 704u
 
 struct store {
 	unsigned count;

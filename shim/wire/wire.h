@@ -42,6 +42,8 @@
  * engine or the connection is lost, so it sleeps for a bounded time and then by fence.
  * Likewise the doorbell: a shim that stored WIRE_BELL_FUTEX before SETUP and finds WIRE_FEATURE_BELL adds one to `bell`
  * and does FUTEX_WAKE there, where it would submit WIRE_SUBMIT_DOORBELL.
+ * Retirement (version 2): an engine that has slept long stores engine_state = RETIRED (seq_cst) and loads tail once more, as when it
+ * went to sleep; a shim that finds RETIRED submits WIRE_SUBMIT_DOORBELL, whatever bell it has agreed on. `head` stays as it is.
  */
 #ifndef VGPU_SHIM_WIRE_WIRE_H
 #define VGPU_SHIM_WIRE_WIRE_H
@@ -96,6 +98,7 @@
 /* Version 2 */
 #define WIRE_CAPS_SVM (1u << 5)		/* kernels take addresses: blobs may be mapped where the shim has them (SVM_MAP) */
 #define WIRE_CAPS_PRINTF (1u << 6)	/* from version 2 on: what kernels print is kept for WIRE_OUTPUT_READ */
+#define WIRE_CAPS_RETIRE (1u << 7)	/* idle engines are retired (WIRE_ENGINE_RETIRED); version 2 */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -158,6 +161,7 @@ enum wire_engine_state {
 	WIRE_ENGINE_AWAKE = 1,
 	WIRE_ENGINE_SLEEPING = 2,
 	WIRE_ENGINE_LOST = 3,		/* died or was killed: the context is lost for good */
+	WIRE_ENGINE_RETIRED = 4,	/* version 2: ended for want of work; WIRE_SUBMIT_DOORBELL starts another that goes on from there */
 };
 /* What an engine can beyond version 1, set before it first goes AWAKE. */
 #define WIRE_FEATURE_FUTEX (1u << 0)	/* it obeys WIRE_WAKE_FUTEX */

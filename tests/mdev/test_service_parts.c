@@ -339,7 +339,10 @@ static void a_probed_device_becomes_a_capset(void **state)
 
 	(void)state;
 	assert_int_equal(parse_device(good_device, &device, why), 0);
-	assert_int_equal(capset_compose(&device, &spec, buffer), sizeof(capset) + 16);
+	assert_int_equal(capset_compose(&device, &spec, true, buffer), sizeof(capset) + 16);
+	memcpy(&capset, buffer, sizeof(capset));
+	assert_int_equal(capset.flags, WIRE_CAPS_UNIFIED | WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | WIRE_CAPS_PRINTF | WIRE_CAPS_RETIRE);
+	capset_compose(&device, &spec, false, buffer);
 	memcpy(&capset, buffer, sizeof(capset));
 	assert_int_equal(capset.magic, WIRE_CAPSET_MAGIC);
 	assert_int_equal(capset.bytes, sizeof(capset) + 16);
@@ -380,7 +383,7 @@ static void a_capset_says_what_the_host_compiles(void **state)
 		const struct probe_device device = {.mem_align_bytes = 128, .info = (uint8_t *)&info, .info_bytes = sizeof(info)};
 
 		memcpy(info.il, hosts[i].il, sizeof(info.il));
-		capset_compose(&device, &spec, buffer);
+		capset_compose(&device, &spec, false, buffer);
 		memcpy(&capset, buffer, sizeof(capset));
 		assert_int_equal(capset.flags & (WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL), hosts[i].flags);
 		assert_true(capset.version_max >= 2);

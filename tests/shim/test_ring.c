@@ -38,6 +38,35 @@ static int submit(struct transport *transport, const struct wire_submit *what)
 
 static const struct transport_ops ops = {.blob_create = blob_create, .blob_destroy = blob_destroy, .submit = submit};
 
+/* No process sleeps on the bell of an engine that has retired: the host is told, and once. */
+static void a_retired_engine_is_called_by_submission(void **state)
+{
+	static struct wire_capset capset = {.version_max = WIRE_VERSION};
+	struct transport transport = {.ops = &ops, .capset = &capset, .same_host = true};
+	struct ring *ring;
+
+	(void)state;
+	assert_int_equal(ring_create(&transport, &ring), 0);
+	bells = 0;
+	ring->engine->features = WIRE_FEATURE_BELL | WIRE_FEATURE_FUTEX;
+	ring->engine->engine_state = WIRE_ENGINE_SLEEPING;
+	ring->shim->tail = 64;
+	ring_flush(ring);
+	assert_int_equal(bells, 0);
+	assert_int_equal(ring->engine->bell, 1);
+	ring->engine->head = 64;
+	ring->engine->engine_state = WIRE_ENGINE_RETIRED;
+	ring_flush(ring);		/* nothing is wanted */
+	assert_int_equal(bells, 0);
+	ring->shim->tail = 128;
+	ring_flush(ring);
+	ring_flush(ring);
+	assert_int_equal(bells, 1);
+	assert_int_equal(ring->engine->bell, 1);
+	assert_false(ring_is_lost(ring));
+	ring_destroy(ring);
+}
+
 /* An engine that slept, was belled, and was then kept awake for gigabytes of records is belled when it sleeps again. */
 static void a_bell_of_long_ago_is_no_bell(void **state)
 {
@@ -97,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bell_of_long_ago_is_no_bell),
 		cmocka_unit_test(a_bell_half_a_lap_ago_is_no_bell),
+		cmocka_unit_test(a_retired_engine_is_called_by_submission),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, NULL, NULL);

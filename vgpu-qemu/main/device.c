@@ -70,12 +70,13 @@ static json_t *load_config(const char *dir)
 
 static int parse_config(const json_t *config, struct device_options *options, const char **ret_name)
 {
-	json_int_t schema, max_contexts, slack_bytes;
+	json_int_t schema, max_contexts, slack_bytes, engine_idle_ms = 0;
 	const char *name = NULL, *keeper = NULL;
 	json_error_t error;
 
-	if (json_unpack_ex((json_t *)config, &error, 0, "{s:I, s?s, s:I, s:I, s?{s?s}}", "schema", &schema, "name", &name,
-			   "max_contexts", &max_contexts, "slack_bytes", &slack_bytes, "programs", "keeper", &keeper)) {
+	if (json_unpack_ex((json_t *)config, &error, 0, "{s:I, s?s, s:I, s:I, s?I, s?{s?s}}", "schema", &schema, "name", &name,
+			   "max_contexts", &max_contexts, "slack_bytes", &slack_bytes, "engine_idle_ms", &engine_idle_ms, "programs",
+			   "keeper", &keeper)) {
 		log_error("config.json: %s", error.text);
 		return -EINVAL;
 	}
@@ -88,10 +89,15 @@ static int parse_config(const json_t *config, struct device_options *options, co
 			  (long long)max_contexts, KEEPER_CONTEXT_MAX, (long long)slack_bytes);
 		return -EINVAL;
 	}
+	if (engine_idle_ms < 0 || engine_idle_ms > UINT32_MAX) {
+		log_error("config.json: engine_idle_ms is %lld; 0 to %u are right", (long long)engine_idle_ms, UINT32_MAX);
+		return -EINVAL;
+	}
 	if (!keeper)
 		log_warning("config.json names no programs.keeper: if the keeper dies, this process cannot start another");
 	options->max_contexts = (uint32_t)max_contexts;
 	options->slack_bytes = (uint64_t)slack_bytes;
+	options->engine_idle_ms = (uint64_t)engine_idle_ms;
 	options->keeper_program = keeper;
 	*ret_name = name;
 	return 0;

@@ -223,3 +223,16 @@ int aperture_write(struct virtio_gpu *gpu, uint32_t slot, uint64_t offset, const
 	while (written < 0 && errno == EINTR);
 	return written < 0 ? -errno : written == (ssize_t)bytes ? 0 : -EIO;
 }
+
+int aperture_read(struct virtio_gpu *gpu, uint32_t slot, uint64_t offset, void *buffer, uint32_t bytes)
+{
+	const struct gpu_resource *r = resource_at(gpu, slot);
+	ssize_t got;
+
+	if (r->range == GPU_RANGE_NONE || offset > r->bytes || bytes > r->bytes - offset)
+		return -EINVAL;
+	do
+		got = pread(gpu->w.aperture_fd, buffer, bytes, (off_t)(r->offset + offset));
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got == (ssize_t)bytes ? 0 : -EIO;
+}

@@ -29,5 +29,7 @@ int64_t aperture_punch_strays(struct virtio_gpu *gpu);
 
 /* Writes into a held range, at most its bytes. 0 or -errno. */
 int aperture_write(struct virtio_gpu *gpu, uint32_t slot, uint64_t offset, const void *buffer, uint32_t bytes);
+/* Reads from one, likewise; the guest may be writing there. */
+int aperture_read(struct virtio_gpu *gpu, uint32_t slot, uint64_t offset, void *buffer, uint32_t bytes);
 
 #endif

@@ -15,6 +15,7 @@
 #include "vgpu-qemu/virtio_gpu/contexts.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/retirement.h"
 #include "vgpu-qemu/virtio_gpu/waiting.h"
 
 uint64_t gpu_now_ns(void)
@@ -185,6 +186,7 @@ void audit_tick(struct virtio_gpu *gpu)
 	if (gpu->waiting_count || gpu->waiting_due)
 		waiting_settle(gpu);
 	look_at_engines(gpu, now_ns);
+	retirement_tick(gpu, now_ns);
 	if (now_ns >= gpu->audit_due_ns)
 		gpu->audit_due_ns = now_ns + look_at_aperture(gpu, now_ns);
 	due_ns = gpu->audit_due_ns;

@@ -11,11 +11,13 @@
 #include "mdev/log/log.h"
 #include "vgpu-qemu/fragile.h"
 #include "vgpu-qemu/virtio_gpu/aperture.h"
+#include "vgpu-qemu/virtio_gpu/audit.h"
 #include "vgpu-qemu/virtio_gpu/blobs.h"
 #include "vgpu-qemu/virtio_gpu/engine_channel.h"
 #include "vgpu-qemu/virtio_gpu/ledger.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/retirement.h"
 #include "vgpu-qemu/virtio_gpu/waiting.h"
 
 static struct gpu_context *context_at(struct virtio_gpu *gpu, uint32_t context)
@@ -59,6 +61,7 @@ bool context_engine_may_touch(const struct virtio_gpu *gpu, uint32_t context)
 	switch (gpu->state->context[context].engine) {
 	case GPU_ENGINE_RUNNING:
 	case GPU_ENGINE_DYING:
+	case GPU_ENGINE_RETIRING:
 		return true;
 	default:
 		return false;
@@ -138,6 +141,22 @@ static void answer_wake(struct virtio_gpu *gpu, uint32_t context)
 	c->wake_head = GPU_NONE;
 }
 
+/* with_checkpoint: no engine of this context is to come. */
+static void drop_descriptors(struct virtio_gpu *gpu, uint32_t context, bool with_checkpoint)
+{
+	static const enum keeper_tag_kind kinds[] = {
+		KEEPER_FD_ENGINE_CHANNEL,
+		KEEPER_FD_ENGINE_DOORBELL,
+		KEEPER_FD_ENGINE_COMPLETION,
+		KEEPER_FD_ENGINE_LISTENER,
+		KEEPER_FD_ENGINE_CHECKPOINT,
+	};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]) - !with_checkpoint; i++)
+		if (keeper_link_fd(gpu->w.keeper, KEEPER_TAG(kinds[i], context)) >= 0)
+			keeper_link_drop(gpu->w.keeper, KEEPER_TAG(kinds[i], context));
+}
+
 static void end_engine(struct virtio_gpu *gpu, uint32_t context)
 {
 	context_at(gpu, context)->engine = GPU_ENGINE_DYING;
@@ -153,7 +172,7 @@ void context_settle(struct virtio_gpu *gpu, uint32_t context)
 	if (c->use != GPU_CONTEXT_DESTROYED)
 		return;
 	answer_wake(gpu, context);
-	if (c->engine == GPU_ENGINE_STARTING || c->engine == GPU_ENGINE_RUNNING)
+	if (c->engine == GPU_ENGINE_STARTING || c->engine == GPU_ENGINE_RUNNING || c->engine == GPU_ENGINE_RETIRING)
 		end_engine(gpu, context);
 	for (uint32_t i = 0; i < gpu->state->resource_high; i++) {
 		struct gpu_resource *r = resource_at(gpu, i);
@@ -170,6 +189,8 @@ void context_settle(struct virtio_gpu *gpu, uint32_t context)
 	}
 	if (c->engine == GPU_ENGINE_DYING)
 		return;
+	if (c->engine == GPU_ENGINE_RETIRED)
+		drop_descriptors(gpu, context, true);
 	c->use = GPU_CONTEXT_FREE;
 }
 
@@ -250,7 +271,7 @@ static uint32_t submit_setup(struct virtio_gpu *gpu, const struct gpu_request *r
 		c->lost_reason = WIRE_LOST_NONE;
 		atomic_signal_fence(memory_order_seq_cst);
 		c->engine = GPU_ENGINE_STARTING;
-		keeper_link_engine_start(gpu->w.keeper, context);
+		keeper_link_engine_start(gpu->w.keeper, context, false);
 	}
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -259,7 +280,7 @@ static uint32_t submit_wake(struct virtio_gpu *gpu, const struct gpu_request *re
 {
 	struct gpu_context *c = context_at(gpu, context);
 	bool can_come = c->engine == GPU_ENGINE_STARTING || c->engine == GPU_ENGINE_RUNNING ||
-			c->engine == GPU_ENGINE_DYING;
+			c->engine == GPU_ENGINE_DYING || c->engine == GPU_ENGINE_RETIRING;
 
 	if (!pending_is(gpu, request->element->head, GPU_PENDING_WAKE, context) || c->wake_head != request->element->head)
 		answer_wake(gpu, context);
@@ -309,7 +330,10 @@ uint32_t context_submit(struct virtio_gpu *gpu, const struct gpu_request *reques
 	case WIRE_SUBMIT_SETUP:
 		return submit_setup(gpu, request, context, &submit);
 	case WIRE_SUBMIT_DOORBELL:
-		engine_channel_ring_doorbell(gpu, context);
+		if (context_at(gpu, context)->engine == GPU_ENGINE_RETIRED)
+			retirement_look(gpu, context);
+		else
+			engine_channel_ring_doorbell(gpu, context);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	case WIRE_SUBMIT_WAKE:
 		return submit_wake(gpu, request, context);
@@ -367,6 +391,8 @@ void context_engine_started(struct virtio_gpu *gpu, uint32_t context, int64_t pi
 		return;
 	}
 	c->engine_pid = pid;
+	if (c->engine == GPU_ENGINE_STARTING)
+		c->engine_since_ns = gpu_now_ns();
 	/* First this: from the first MAP on it may touch memory. */
 	c->engine = GPU_ENGINE_RUNNING;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -375,20 +401,6 @@ void context_engine_started(struct virtio_gpu *gpu, uint32_t context, int64_t pi
 		log_error("cannot speak to the engine of guest context '%s': %s", c->debug_name, strerror(-status));
 		context_condemn(gpu, context, WIRE_LOST_START);
 	}
-}
-
-static void drop_descriptors(struct virtio_gpu *gpu, uint32_t context)
-{
-	static const enum keeper_tag_kind kinds[] = {
-		KEEPER_FD_ENGINE_CHANNEL,
-		KEEPER_FD_ENGINE_DOORBELL,
-		KEEPER_FD_ENGINE_COMPLETION,
-		KEEPER_FD_ENGINE_LISTENER,
-	};
-
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (keeper_link_fd(gpu->w.keeper, KEEPER_TAG(kinds[i], context)) >= 0)
-			keeper_link_drop(gpu->w.keeper, KEEPER_TAG(kinds[i], context));
 }
 
 static uint32_t judge(struct virtio_gpu *gpu, const struct gpu_context *c, int64_t status)
@@ -414,33 +426,42 @@ static uint32_t judge(struct virtio_gpu *gpu, const struct gpu_context *c, int64
 void context_engine_died(struct virtio_gpu *gpu, uint32_t context, int64_t status)
 {
 	struct gpu_context *c = context_at(gpu, context);
+	bool retires = c->engine == GPU_ENGINE_RETIRING;
 	uint64_t device_bytes;
-	uint32_t reason;
 
-	if (c->use == GPU_CONTEXT_FREE || c->engine == GPU_ENGINE_NONE || c->engine == GPU_ENGINE_LOST) {
+	if (c->use == GPU_CONTEXT_FREE || c->engine == GPU_ENGINE_NONE || c->engine == GPU_ENGINE_LOST ||
+	    c->engine == GPU_ENGINE_RETIRED) {
 		engine_channel_detach(gpu, context);
-		drop_descriptors(gpu, context);
+		drop_descriptors(gpu, context, c->use == GPU_CONTEXT_FREE || c->engine != GPU_ENGINE_RETIRED);
+		if (c->use == GPU_CONTEXT_LIVE && c->engine == GPU_ENGINE_RETIRED)
+			audit_now(gpu);
 		return;
 	}
 	engine_channel_detach(gpu, context);
-	reason = judge(gpu, c, status);
+	uint32_t reason = retires ? WIRE_LOST_NONE : judge(gpu, c, status);
 	if (c->lost_reason == WIRE_LOST_NONE)
 		c->lost_reason = reason;
 	device_bytes = c->device_bytes;
 	c->device_bytes = 0;
 	if (device_bytes)
 		ledger_refund(gpu, device_bytes);
+	if (retires)
+		c->is_rebuilt = 1;
 	atomic_signal_fence(memory_order_seq_cst);
-	c->engine = GPU_ENGINE_LOST;
-	/* All below follows from LOST and is done again by a takeover. */
+	c->engine = retires ? GPU_ENGINE_RETIRED : GPU_ENGINE_LOST;
+	/* All below follows from that and is done again by a takeover. */
 	if (c->ring != GPU_NONE)
 		context_announce_lost(gpu, context, c->ring);
-	answer_wake(gpu, context);
+	if (!retires)
+		answer_wake(gpu, context);
 	for (uint32_t i = 0; i < gpu->state->resource_high; i++)
 		if (resource_at(gpu, i)->use != GPU_RESOURCE_FREE && resource_at(gpu, i)->owner == context)
 			resource_settle(gpu, i);
 	context_settle(gpu, context);
-	drop_descriptors(gpu, context);
+	drop_descriptors(gpu, context, c->use == GPU_CONTEXT_FREE || !retires);
+	/* A doorbell of meanwhile reached nobody. Later: when the keeper knows that this death has been acted on. */
+	if (retires)
+		audit_now(gpu);
 }
 
 /* ---- takeover --------------------------------------------------------------------------------------- */
@@ -455,7 +476,7 @@ static void resume(struct virtio_gpu *gpu, uint32_t context)
 		if (has_channel)
 			context_engine_started(gpu, context, c->engine_pid);
 		else
-			keeper_link_engine_start(gpu->w.keeper, context);
+			keeper_link_engine_start(gpu->w.keeper, context, c->is_rebuilt);
 		break;
 	case GPU_ENGINE_RUNNING:
 		/* Without its descriptors it is dead or cannot be reached; never started anew: the guest's objects are
@@ -467,6 +488,10 @@ static void resume(struct virtio_gpu *gpu, uint32_t context)
 		break;
 	case GPU_ENGINE_DYING:
 		keeper_link_engine_kill(gpu->w.keeper, context);
+		break;
+	case GPU_ENGINE_RETIRING:
+	case GPU_ENGINE_RETIRED:
+		retirement_resume(gpu, context);
 		break;
 	case GPU_ENGINE_LOST:
 		if (c->ring != GPU_NONE)
@@ -483,7 +508,7 @@ int contexts_rebuild(struct virtio_gpu *gpu)
 	for (uint32_t i = 0; i < KEEPER_CONTEXT_MAX; i++) {
 		const struct gpu_context *c = context_at(gpu, i);
 
-		if (c->use > GPU_CONTEXT_DESTROYED || c->engine > GPU_ENGINE_LOST ||
+		if (c->use > GPU_CONTEXT_DESTROYED || c->engine > GPU_ENGINE_RETIRED ||
 		    (c->use != GPU_CONTEXT_FREE && c->ring != GPU_NONE &&
 		     (c->ring >= gpu->state->resource_high || resource_at(gpu, c->ring)->owner != i)))
 			return -EPROTO;
@@ -497,7 +522,7 @@ int contexts_rebuild(struct virtio_gpu *gpu)
 			keeper_link_engine_kill(gpu->w.keeper, i);
 		context_settle(gpu, i);
 		if (c->use == GPU_CONTEXT_FREE || c->engine == GPU_ENGINE_LOST)
-			drop_descriptors(gpu, i);
+			drop_descriptors(gpu, i, true);
 	}
 	count_live(gpu);
 	return 0;

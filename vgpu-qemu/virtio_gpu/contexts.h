@@ -2,9 +2,9 @@
 /*
  * Guest contexts, their submissions, and the life of the engine behind each.
  *
- * A context's slot is its engine's name with the keeper; it is handed on only when that engine is dead and reaped. An
- * engine is started once per context: when it dies the context is LOST, which the device writes into the ring's
- * engine page, and nothing revives it.
+ * A context's slot is its engine's name with the keeper; it is handed on only when that engine is dead and reaped. When an
+ * engine dies the context is LOST, which the device writes into the ring's engine page, and nothing revives it; only
+ * one that retired has a successor (retirement.h).
  */
 #ifndef VGPU_QEMU_VIRTIO_GPU_CONTEXTS_H
 #define VGPU_QEMU_VIRTIO_GPU_CONTEXTS_H

@@ -17,6 +17,7 @@
 #include "vgpu-qemu/virtio_gpu/map_guard.h"
 #include "vgpu-qemu/virtio_gpu/pending.h"
 #include "vgpu-qemu/virtio_gpu/resource_table.h"
+#include "vgpu-qemu/virtio_gpu/retirement.h"
 
 #define MESSAGES_PER_EVENT 64u	/* then the loop serves others; epoll is level-triggered here */
 
@@ -128,6 +129,13 @@ static void push(struct virtio_gpu *gpu, uint32_t context)
 		if (!say(gpu, context, &message))
 			return;
 		channel->ring_told = true;
+	}
+	if (channel->ring_told && !channel->idle_told && retirement_idle_ms(gpu, context)) {
+		struct engine_message message = {.op = ENGINE_RETIRE_AFTER, .value = retirement_idle_ms(gpu, context)};
+
+		if (!say(gpu, context, &message))
+			return;
+		channel->idle_told = true;
 	}
 	if (channel->charged_owed) {
 		struct engine_message message = {.op = ENGINE_CHARGED, .value = c->device_bytes};
@@ -243,6 +251,14 @@ void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context)
 	close_own(channel);
 }
 
+void engine_channel_end(struct virtio_gpu *gpu, uint32_t context)
+{
+	if (!gpu->channel[context].attached)
+		return;
+	shutdown(gpu->channel[context].fd, SHUT_RDWR);
+	engine_channel_detach(gpu, context);
+}
+
 void engine_channel_touch(struct virtio_gpu *gpu, uint32_t resource)
 {
 	uint32_t owner = resource_at(gpu, resource)->owner;
@@ -340,6 +356,9 @@ static void act(struct virtio_gpu *gpu, uint32_t context, const struct engine_me
 		break;
 	case ENGINE_CHARGE:
 		charge(gpu, context, message->value);
+		break;
+	case ENGINE_RETIRE:
+		retirement_begin(gpu, context);
 		break;
 	case ENGINE_FAULT:
 		context_fault(gpu, context, message->value);

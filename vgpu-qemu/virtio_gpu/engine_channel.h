@@ -17,6 +17,9 @@ int engine_channel_attach(struct virtio_gpu *gpu, uint32_t context);
 /* Out of epoll, closed: the engine is dead, or not listened to any more. */
 void engine_channel_detach(struct virtio_gpu *gpu, uint32_t context);
 
+/* Says nothing more, and lets the engine see the end. Not for one that has to be dead at once: nobody is killed. */
+void engine_channel_end(struct virtio_gpu *gpu, uint32_t context);
+
 /* The resource's range has changed: tells the owner's engine, now if it can. */
 void engine_channel_touch(struct virtio_gpu *gpu, uint32_t resource);
 /* True if the engine has been sent the MAP of this resource. */

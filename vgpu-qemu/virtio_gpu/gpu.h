@@ -3,7 +3,7 @@
  * The virtio-gpu device inside one process: what its modules share, all of it rebuilt from struct gpu_state.
  *
  * Private to this folder. Device thread only. Reading order: gpu_state.h, resource_table, ledger, aperture, pending,
- * engine_channel, map_guard, contexts, blobs, waiting, guest_blob, control, audit, virtio_gpu.c.
+ * engine_channel, map_guard, contexts, retirement, blobs, waiting, guest_blob, control, audit, virtio_gpu.c.
  *
  * Theory of operation. The guest's requests change a few words of the state (a resource is DYING, a context is
  * DESTROYED), and what follows from them is done by two functions that may be called at any time and any number of
@@ -38,6 +38,7 @@ struct engine_channel {
 	bool resync_told;
 	bool ring_told;
 	bool charged_owed;		/* a CHARGE waits for its answer */
+	bool idle_told;			/* RETIRE_AFTER */
 	bool full;			/* EPOLLOUT is asked for */
 	int fd;				/* duplicates of the keeper link's; valid while attached */
 	int doorbell_fd;

@@ -44,6 +44,8 @@ enum gpu_engine_life {
 	GPU_ENGINE_RUNNING = 2,		/* may touch every range that was mapped for this context */
 	GPU_ENGINE_DYING = 3,		/* to be killed; still may */
 	GPU_ENGINE_LOST = 4,		/* dead and reaped, and never started again for this context */
+	GPU_ENGINE_RETIRING = 5,	/* said that it has nothing to do and will end (retirement.h); still may touch them */
+	GPU_ENGINE_RETIRED = 6,		/* dead and reaped; another goes on from its checkpoint when the guest wants something */
 };
 
 struct gpu_context {
@@ -58,9 +60,10 @@ struct gpu_context {
 	uint32_t ring;			/* resource slot of the ring SETUP named, or GPU_NONE */
 	uint32_t completion_latched;	/* the engine completed something while no WAKE was pending: the next one is answered at once */
 	uint32_t wake_head;		/* head of the pending WAKE, or GPU_NONE */
-	uint32_t reserved0;
+	uint32_t is_rebuilt;		/* 1: engines of this context go on from a checkpoint; 0: the first is to come, or lives */
 	uint64_t device_bytes;		/* granted by CHARGE, in the ledger */
-	uint64_t reserved1[4];
+	uint64_t engine_since_ns;	/* CLOCK_MONOTONIC: RUNNING since then, or RETIRING */
+	uint64_t reserved1[3];
 	char debug_name[GPU_DEBUG_NAME_BYTES];	/* the guest's words, NUL-terminated */
 };
 static_assert(sizeof(struct gpu_context) == 160, "state page layout");

@@ -24,6 +24,7 @@ struct virtio_gpu_limits {
 	uint64_t aperture_bytes;	/* of the backing file = shared memory capability = mmappable area */
 	uint32_t max_contexts;		/* <= KEEPER_CONTEXT_MAX */
 	uint64_t slack_bytes;
+	uint64_t engine_idle_ms;	/* an engine without work for so long may retire; 0: never */
 };
 
 struct virtio_gpu_wiring {

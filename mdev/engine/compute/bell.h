@@ -30,9 +30,9 @@ bool bell_can_futex(void);
 void bell_init(struct bell *bell, int fd, uint32_t *shared);
 
 /* The ring thread's: first look, then see whether there is work, then sleep. Returns at once if it was rung since the look;
- * may also return for nothing. */
+ * may also return for nothing. until_ns: CLOCK_MONOTONIC, 0: for ever. False: that time has come. */
 struct bell_look bell_look(const struct bell *bell);
-void bell_sleep(struct bell *bell, const struct bell_look *look);
+bool bell_sleep(struct bell *bell, const struct bell_look *look, uint64_t until_ns);
 
 /* From any thread of the engine. */
 void bell_ring(struct bell *bell);

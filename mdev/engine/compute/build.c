@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mdev/engine/compute/parse.h"
 
@@ -236,4 +237,21 @@ free_all:
 	free(text);
 	free(program);
 	return error;
+}
+
+bool build_may_keep_state(const struct program *program, const char *options, size_t options_bytes)
+{
+	static const char flag[] = "-cl-std=cl";
+	const size_t flag_bytes = sizeof(flag) - 1;
+	struct wire_build_reply reply;
+
+	memcpy(&reply, program->reply, sizeof(reply));
+	if (reply.global_variable_bytes)
+		return true;
+	/* OpenCL C 1.x has none. 3.0 has them where the device says so, and then the driver counts them. 2.0 has them always, and
+	 * PoCL 3.1 compiles them and answers 0; C++ for OpenCL likewise. */
+	for (size_t i = 0; i + flag_bytes < options_bytes; i++)
+		if (!strncasecmp(options + i, flag, flag_bytes) && options[i + flag_bytes] != '1' && options[i + flag_bytes] != '3')
+			return true;
+	return false;
 }

@@ -7,6 +7,7 @@
 #ifndef VGPU_MDEV_ENGINE_COMPUTE_BUILD_H
 #define VGPU_MDEV_ENGINE_COMPUTE_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mdev/engine/compute/device.h"
@@ -24,4 +25,8 @@ int build_program(const struct device *device, const void *source, size_t source
 /* Replaces the program's reply by what the driver says of it now; error is what building it returned, with_kernels: it is an
  * executable. 0 or CL_OUT_OF_HOST_MEMORY. */
 int build_encode_reply(const struct device *device, struct program *program, cl_int error, bool with_kernels);
+
+/* Whether a program may have variables of its own, which its commands change: the driver says so, or the language lets it and the
+ * driver is not to be believed. */
+bool build_may_keep_state(const struct program *program, const char *options, size_t options_bytes);
 #endif

@@ -25,6 +25,7 @@ struct channel {
 	struct blobs *blobs;
 	struct ring *ring;
 	uint64_t ring_blob_id;
+	uint32_t retire_after_ms;
 	bool ring_ending;		/* its blob is wanted back, a command still runs */
 	pthread_mutex_t handling;	/* held from taking a message until it has been acted on */
 	pthread_mutex_t lock;		/* of the charge below */
@@ -92,6 +93,22 @@ static bool ring_charge(void *data, uint64_t total_bytes)
 	return granted;
 }
 
+/* On the ring thread. */
+static bool ring_retire(void *data)
+{
+	const struct engine_message message = {.op = ENGINE_RETIRE};
+
+	(void)data;
+	return !seqpacket_send(ENGINE_FD_CHANNEL, &message, sizeof(message), NULL, 0);
+}
+
+static void retire_after(struct channel *channel, uint64_t idle_ms)
+{
+	channel->retire_after_ms = idle_ms > UINT32_MAX ? 0 : (uint32_t)idle_ms;
+	if (channel->ring)
+		ring_retire_after(channel->ring, channel->retire_after_ms);
+}
+
 /* On the ring thread. A message is received and acted on under `handling`, so an empty socket seen under it means that all is known. */
 static void ring_catch_up(void *data)
 {
@@ -125,6 +142,7 @@ static void resync(struct channel *channel, uint64_t version)
 	if (version != ENGINE_PROTOCOL_VERSION)
 		log_warning("vgpu-device speaks version %llu of the engine protocol, this engine %u; going on",
 			    (unsigned long long)version, ENGINE_PROTOCOL_VERSION);
+	retire_after(channel, 0);	/* until this device says otherwise */
 	if (channel->ring)
 		tell(ENGINE_READY, channel->ring_blob_id, 0, ENGINE_PROTOCOL_VERSION);
 	pthread_mutex_lock(&channel->lock);
@@ -154,6 +172,10 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 			  (unsigned long long)message->value, WIRE_VERSION_MIN, WIRE_VERSION);
 		goto fault;
 	}
+	if (channel->settings.rebuild && (!channel->settings.checkpoint || message->value < 2)) {
+		log_error("there is no checkpoint to go on from");
+		goto fault;
+	}
 	void *ring_blob = blobs_pin(channel->blobs, &whole);
 	if (!ring_blob) {
 		log_error("the ring's blob is not mapped, or shorter than %u bytes", WIRE_RING_BLOB_BYTES);
@@ -179,6 +201,9 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.fault = ring_fault,
 		.charge = ring_charge,
 		.catch_up = ring_catch_up,
+		.checkpoint = message->value >= 2 ? channel->settings.checkpoint : NULL,
+		.rebuild = channel->settings.rebuild,
+		.retire = ring_retire,
 		.data = channel,
 	};
 	if (ring_start(&settings, &channel->ring, why)) {
@@ -186,6 +211,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		goto fault;
 	}
 	channel->ring_blob_id = message->blob_id;
+	ring_retire_after(channel->ring, channel->retire_after_ms);
 	tell(ENGINE_READY, channel->ring_blob_id, 0, ENGINE_PROTOCOL_VERSION);
 	return;
 
@@ -244,6 +270,9 @@ static void handle(struct channel *channel, const struct engine_message *message
 		break;
 	case ENGINE_CHARGED:
 		charged(channel, message->value);
+		break;
+	case ENGINE_RETIRE_AFTER:
+		retire_after(channel, message->value);
 		break;
 	default:
 		log_warning("message %u of vgpu-device is unknown to this engine; it is of a newer build", message->op);

@@ -25,6 +25,8 @@ struct channel_settings {
 	const char *strategy;
 	const char *preempt;
 	int compiler_fd;	/* -1: the keeper has given none */
+	void *checkpoint;	/* of ENGINE_FD_CHECKPOINT, mapped; NULL: there is none */
+	bool rebuild;		/* another engine of this context left it */
 };
 
 /* Serves the descriptors ENGINE_FD_*. Returns at the end of the channel or after a fault: the exit status. */

@@ -158,7 +158,7 @@ static void fire_barriers_locked(struct complete *complete)
 	}
 }
 
-static void read_times(const struct complete_pending *p, struct wire_slot *slot)
+static void read_times(const struct complete_pending *p, uint64_t shift_ns, struct wire_slot *slot)
 {
 	cl_ulong times[4];
 	static const cl_profiling_info names[4] = {CL_PROFILING_COMMAND_QUEUED, CL_PROFILING_COMMAND_SUBMIT,
@@ -171,6 +171,8 @@ static void read_times(const struct complete_pending *p, struct wire_slot *slot)
 	for (unsigned i = 0; p->first && i < 3; i++)
 		clGetEventProfilingInfo(p->first, names[i], sizeof(times[i]), &times[i], NULL);
 	/* From taking the record on; the driver's own clock for the rest. */
+	for (unsigned i = 0; i < 4; i++)
+		times[i] += shift_ns;
 	slot->queued_ns = p->taken_ns && p->taken_ns < times[1] ? p->taken_ns : times[0];
 	slot->submit_ns = times[1];
 	slot->start_ns = times[2];
@@ -187,7 +189,7 @@ static void publish_one_locked(struct complete_queue *queue, struct complete_pen
 		if (!clGetEventInfo(p->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(state), &state, NULL) && state < 0)
 			slot.status = state;
 		if (queue->profiling && slot.status == CL_COMPLETE)
-			read_times(p, &slot);
+			read_times(p, complete->time_shift_ns, &slot);
 	}
 	if (p->slot != WIRE_NO_SLOT) {
 		complete->slots[p->slot] =
@@ -309,7 +311,7 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 		if (!complete->published.has_split)
 			learn_locked(complete, (now_ns - since_ns) / count);
 		complete->published_ns = now_ns;
-		complete->engine_page->host_now_ns = now_ns + (uint64_t)complete->device->time_offset_ns;
+		complete->engine_page->host_now_ns = now_ns + (uint64_t)complete->device->time_offset_ns + complete->time_shift_ns;
 		atomic_store_explicit(&complete->status->heartbeat_ns, now_ns, memory_order_relaxed);
 		idle = atomic_fetch_sub(&complete->outstanding, count) == count;
 		if (idle) {
@@ -428,6 +430,11 @@ void complete_reap(struct complete *complete)
 		free(found->fifo);
 		free(found);
 	}
+}
+
+uint64_t complete_now_ns(const struct complete *complete)
+{
+	return device_now_ns(complete->device) + complete->time_shift_ns;
 }
 
 void complete_begin(struct complete *complete)

@@ -117,6 +117,7 @@ struct complete {
 		bool is_mixed;		/* it is not of one kernel alone */
 		bool has_split;
 	} published;			/* what is being published; under the lock */
+	uint64_t time_shift_ns;		/* added to the driver's times (rebuild.c); before the first queue is made */
 	bool wake_due;
 	bool stopping;
 };
@@ -147,6 +148,9 @@ void complete_refuse(struct complete *complete, uint64_t sequence, int32_t statu
 
 /* A record of a queue that is not there, or its creation, was refused: nobody is to wait for the counter. */
 void complete_count(struct complete *complete, uint32_t queue_id, uint64_t sequence);
+
+/* Now, in the time base that the guest sees. */
+uint64_t complete_now_ns(const struct complete *complete);
 
 /* Work is about to be enqueued: busy time starts. */
 void complete_begin(struct complete *complete);

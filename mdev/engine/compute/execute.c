@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mdev/engine/compute/build.h"
 #include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/image.h"
 #include "mdev/engine/compute/partition.h"
@@ -155,10 +156,30 @@ static int buffer_remove(struct executor *x, uint32_t id, uint64_t sequence, uin
 	if (!buffer)
 		return CL_INVALID_MEM_OBJECT;
 	x->objects->buffers[id] = NULL;
+	records_forget(x->records, WIRE_BUFFER_CREATE, id);
 	clReleaseMemObject(buffer->cl);
 	int r = complete_barrier(x->complete, sequence, slot, buffer->blob_id);
 	execute_buffer_unuse(x, buffer);
 	return r ? CL_OUT_OF_HOST_MEMORY : 0;
+}
+
+int execute_program(struct executor *x, uint32_t id, const void *source, size_t source_bytes, const void *options, size_t options_bytes)
+{
+	struct program **at = &x->objects->programs[id];
+	char *text = malloc(source_bytes + options_bytes);
+
+	if (!text)
+		return CL_OUT_OF_HOST_MEMORY;
+	/* The guest may be rewriting them: what is noted is what was built. */
+	memcpy(text, source, source_bytes);
+	if (options_bytes)
+		memcpy(text + source_bytes, options, options_bytes);
+	int error = compile_program(x->compiler, text, source_bytes, text + source_bytes, options_bytes, x->complete->output, at);
+	if (!error)
+		records_note_program(x->records, id, text, source_bytes, text + source_bytes, options_bytes,
+				     build_may_keep_state(*at, text + source_bytes, options_bytes));
+	free(text);
+	return error;
 }
 
 static int program_build(struct executor *x, const struct parsed *p, uint32_t *ret_value)
@@ -174,7 +195,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
 		if (source && (options || !b->options.bytes))
-			error = compile_program(x->compiler, source, b->source.bytes, options, b->options.bytes, x->complete->output, at);
+			error = execute_program(x, b->program, source, b->source.bytes, options, b->options.bytes);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -228,6 +249,7 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_COMMAND_QUEUE;
 		complete_queue_detach(x->objects->queues[id]);
 		x->objects->queues[id] = NULL;
+		records_forget(x->records, WIRE_QUEUE_CREATE, id);
 		break;
 	case WIRE_SUB_DEVICE_DESTROY:
 		if (!x->objects->sub_devices[id])
@@ -239,6 +261,7 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_PROGRAM;
 		program_destroy(x->objects->programs[id]);
 		x->objects->programs[id] = NULL;
+		records_forget(x->records, WIRE_PROGRAM_BUILD, id);
 		break;
 	case WIRE_SAMPLER_DESTROY:
 		if (!x->objects->samplers[id])
@@ -251,6 +274,7 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_KERNEL;
 		kernel_destroy(x->objects->kernels[id]);
 		x->objects->kernels[id] = NULL;
+		records_forget(x->records, WIRE_KERNEL_CREATE, id);
 	}
 	return complete_barrier(x->complete, p->sequence, p->slot, 0) ? CL_OUT_OF_HOST_MEMORY : 0;
 }
@@ -557,6 +581,86 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	}
 }
 
+static int object_record(struct executor *x, const struct parsed *p, uint32_t *ret_value, bool *ret_answers_later)
+{
+	uint32_t id = 0;	/* of an object that is made */
+	int error;
+
+	switch (p->opcode) {
+	case WIRE_QUEUE_CREATE:
+		error = queue_create(x, p);
+		id = p->queue_create.queue;
+		break;
+	case WIRE_BUFFER_CREATE:
+		error = buffer_create(x, p);
+		id = p->buffer_create.buffer;
+		break;
+	case WIRE_PROGRAM_BUILD:
+		return program_build(x, p, ret_value);
+	case WIRE_KERNEL_CREATE:
+		error = kernel_make(x, p);
+		id = p->kernel_create.kernel;
+		break;
+	/* Of these no record is kept: who makes one keeps its engine (records.c). */
+	case WIRE_PROGRAM_COMPILE:
+		error = record_program_compile(x, &p->program_compile, ret_value);
+		id = p->program_compile.program;
+		break;
+	case WIRE_PROGRAM_LINK:
+		error = record_program_link(x, &p->program_link, ret_value);
+		id = p->program_link.program;
+		break;
+	case WIRE_IMAGE_CREATE:
+		error = image_create(x, p);
+		id = p->image_create.image;
+		break;
+	case WIRE_SAMPLER_CREATE:
+		error = sampler_create(x, p);
+		id = p->sampler_create.sampler;
+		break;
+	case WIRE_SVM_MAP:
+		error = svm_map(x->blobs, &p->svm_map);
+		id = 1;
+		break;
+	case WIRE_SUB_BUFFER_CREATE:
+		error = sub_buffer_create(x, p);
+		id = 1;
+		break;
+	case WIRE_PARTITION:
+		error = partition(x, p);
+		id = 1;
+		break;
+	case WIRE_KERNEL_SUB_GROUPS:
+		return record_kernel_sub_groups(x, &p->sub_groups, ret_value);
+	case WIRE_OUTPUT_READ:
+		return output_read(x, p, ret_value);
+	case WIRE_IMAGE_FORMATS:
+		return image_formats(x, p, ret_value);
+	case WIRE_BUFFER_DESTROY:
+		error = buffer_remove(x, p->destroy_id, p->sequence, p->slot);
+		*ret_answers_later = !error;
+		break;
+	case WIRE_BLOB_RELEASE:
+		error = blob_release(x, p);
+		*ret_answers_later = !error;
+		break;
+	default:
+		error = object_remove(x, p);
+		*ret_answers_later = !error;
+	}
+	if (!error && id)
+		records_note(x->records, p->record, p->record_bytes, id);
+	return error;
+}
+
+int execute_object(struct executor *x, const struct parsed *p)
+{
+	uint32_t value;
+	bool answers_later;
+
+	return object_record(x, p, &value, &answers_later);
+}
+
 void execute_record(struct executor *x, const struct parsed *p, int error, uint64_t taken_ns)
 {
 	uint32_t value = 0;
@@ -566,63 +670,8 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 		execute_queued(x, p, error, taken_ns);
 		return;
 	}
-	if (!error) {
-		switch (p->opcode) {
-		case WIRE_QUEUE_CREATE:
-			error = queue_create(x, p);
-			break;
-		case WIRE_BUFFER_CREATE:
-			error = buffer_create(x, p);
-			break;
-		case WIRE_PROGRAM_BUILD:
-			error = program_build(x, p, &value);
-			break;
-		case WIRE_PROGRAM_COMPILE:
-			error = record_program_compile(x, &p->program_compile, &value);
-			break;
-		case WIRE_PROGRAM_LINK:
-			error = record_program_link(x, &p->program_link, &value);
-			break;
-		case WIRE_KERNEL_SUB_GROUPS:
-			error = record_kernel_sub_groups(x, &p->sub_groups, &value);
-			break;
-		case WIRE_KERNEL_CREATE:
-			error = kernel_make(x, p);
-			break;
-		case WIRE_SUB_BUFFER_CREATE:
-			error = sub_buffer_create(x, p);
-			break;
-		case WIRE_PARTITION:
-			error = partition(x, p);
-			break;
-		case WIRE_OUTPUT_READ:
-			error = output_read(x, p, &value);
-			break;
-		case WIRE_BUFFER_DESTROY:
-			error = buffer_remove(x, p->destroy_id, p->sequence, p->slot);
-			answers_later = !error;
-			break;
-		case WIRE_BLOB_RELEASE:
-			error = blob_release(x, p);
-			answers_later = !error;
-			break;
-		case WIRE_IMAGE_CREATE:
-			error = image_create(x, p);
-			break;
-		case WIRE_IMAGE_FORMATS:
-			error = image_formats(x, p, &value);
-			break;
-		case WIRE_SAMPLER_CREATE:
-			error = sampler_create(x, p);
-			break;
-		case WIRE_SVM_MAP:
-			error = svm_map(x->blobs, &p->svm_map);
-			break;
-		default:
-			error = object_remove(x, p);
-			answers_later = !error;
-		}
-	}
+	if (!error)
+		error = object_record(x, p, &value, &answers_later);
 	if (p->opcode == WIRE_QUEUE_CREATE && p->queue_create.queue)
 		refusal_tell(x, p->queue_create.queue, p, error);
 	if (!answers_later)

@@ -12,6 +12,7 @@
 #include "mdev/engine/compute/objects.h"
 #include "mdev/engine/compute/parse.h"
 #include "mdev/engine/compute/pieces.h"
+#include "mdev/engine/compute/records.h"
 
 struct compiler;
 
@@ -22,6 +23,7 @@ struct executor {
 	struct objects *objects;
 	struct pieces *pieces;
 	struct compiler *compiler;
+	struct records *records;	/* of what is made and destroyed; NULL: nobody wants them */
 	uint16_t refused[WIRE_QUEUE_COUNT];	/* records without a slot; what the page says is the guest's to change */
 	/* For buffers without a backing: asks for a total of device memory; false if it is not granted. */
 	bool (*charge)(void *data, uint64_t total_bytes);
@@ -30,6 +32,12 @@ struct executor {
 
 /* error: what parse_record returned. taken_ns: when the record was taken, device time base, 0 if nobody wants to know. */
 void execute_record(struct executor *executor, const struct parsed *parsed, int error, uint64_t taken_ns);
+
+/* For an engine that makes its context's objects again: acts on an object record without answering it. 0 or an OpenCL error. */
+int execute_object(struct executor *executor, const struct parsed *parsed);
+/* Creates and builds a program; text as in build.h. */
+int execute_program(struct executor *executor, uint32_t program, const void *source, size_t source_bytes, const void *options,
+		    size_t options_bytes);
 
 /* The kernel that a record launches, NULL if it launches none. Until the next record that destroys it. */
 const struct kernel *execute_kernel_of(const struct executor *executor, const struct parsed *parsed);

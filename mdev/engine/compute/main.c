@@ -45,12 +45,13 @@ struct arguments {
 	long context;
 	bool probe;
 	bool compiler;
+	bool rebuild;
 	struct engine_config config;	/* of --icd and --environment */
 };
 
 static int usage(void)
 {
-	fputs("usage: vgpu-compute --dir DIR --slot N --context N   (started by vgpu-keeper)\n"
+	fputs("usage: vgpu-compute --dir DIR --slot N --context N [--rebuild]   (started by vgpu-keeper)\n"
 	      "       vgpu-compute --compiler --dir DIR               (started by vgpu-keeper)\n"
 	      "       vgpu-compute --probe --icd FILE [--environment NAME=VALUE]...\n",
 	      stderr);
@@ -86,6 +87,7 @@ static int take_arguments(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {
 		{"dir", required_argument, NULL, 'd'},	   {"slot", required_argument, NULL, 's'},
 		{"context", required_argument, NULL, 'c'}, {"probe", no_argument, NULL, 'p'},
+		{"rebuild", no_argument, NULL, 'r'},
 		{"icd", required_argument, NULL, 'i'},	   {"environment", required_argument, NULL, 'e'},
 		{"compiler", no_argument, NULL, 'C'},
 		{0},
@@ -108,6 +110,9 @@ static int take_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case 'C':
 			a->compiler = true;
+			break;
+		case 'r':
+			a->rebuild = true;
 			break;
 		case 'i':
 			free(a->config.icd);
@@ -143,7 +148,7 @@ static uint32_t spin_ns(const struct engine_config *config)
 	return text ? (uint32_t)strtoul(text, NULL, 10) : SPIN_NS_DEFAULT;
 }
 
-static int serve(const struct engine_config *config, int aperture_fd, int compiler_fd)
+static int serve(const struct engine_config *config, int aperture_fd, int compiler_fd, void *checkpoint, bool rebuild)
 {
 	struct device device;
 	char why[256];
@@ -175,6 +180,8 @@ static int serve(const struct engine_config *config, int aperture_fd, int compil
 		.strategy = engine_config_variable(config, "VGPU_ENGINE_COMPLETION"),
 		.preempt = engine_config_variable(config, "VGPU_ENGINE_PREEMPT"),
 		.compiler_fd = compiler_fd,
+		.checkpoint = checkpoint,
+		.rebuild = rebuild,
 	};
 	int status_code = channel_serve(&settings);
 	return status_code;
@@ -213,6 +220,10 @@ static int run_engine(struct arguments *a, char **argv)
 		return EXIT_FAILURE;
 	}
 	r = environment_establish(&config, argv);
+	/* Absent, where the keeper is of an older build. Mapped while no vendor code is here, and then no descriptor any more. */
+	void *checkpoint = map_page(ENGINE_FD_CHECKPOINT, PROT_READ | PROT_WRITE, ENGINE_CHECKPOINT_BYTES);
+	if (checkpoint)
+		close(ENGINE_FD_CHECKPOINT);
 	snprintf(scratch, sizeof(scratch), "%s/engine-%s-%ld-%ld", config.cache_dir ? config.cache_dir : a->dir, config.uuid,
 		 a->slot, a->context);
 	const struct jail_settings jail = {
@@ -236,7 +247,7 @@ static int run_engine(struct arguments *a, char **argv)
 		channel_fault(WIRE_LOST_START);
 		return EXIT_FAILURE;
 	}
-	int status = serve(&config, guard.fd, compiler_fd);
+	int status = serve(&config, guard.fd, compiler_fd, checkpoint, a->rebuild);
 	jail_leave_nothing(scratch);
 	engine_config_finish(&config);
 	return status;

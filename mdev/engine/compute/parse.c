@@ -544,6 +544,8 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	const struct wire_header *header = record;
 	struct parsed *parsed = ret_parsed;
 
+	parsed->record = record;
+	parsed->record_bytes = bytes;
 	parsed->opcode = header->opcode;
 	parsed->sequence = header->sequence;
 	parsed->slot = WIRE_NO_SLOT;

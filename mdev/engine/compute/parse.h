@@ -185,6 +185,8 @@ struct parsed_svm_map {
 };
 
 struct parsed {
+	const void *record;		/* as it was given to parse_record, and its length */
+	size_t record_bytes;
 	uint16_t opcode;
 	uint64_t sequence;
 	uint32_t slot;			/* < WIRE_SLOT_COUNT or WIRE_NO_SLOT */

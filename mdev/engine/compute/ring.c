@@ -14,6 +14,9 @@
  * A guest that enqueues, waits and enqueues again would find this thread asleep each time, as it slept while the device
  * worked, and pay for a doorbell. So it is learned (`soon`) whether the next record comes within a poll of the last
  * completion: then that completion wakes this thread, which is polling by the time the guest is awake itself.
+ *
+ * One that has slept long enough, with nothing under way and nothing that could not be made again (rebuild.h), retires: its
+ * checkpoint is written while it is SLEEPING, when a command still wakes it; then RETIRED, and one more look at the tail (wire.h).
  */
 #include "mdev/engine/compute/ring.h"
 
@@ -23,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +35,8 @@
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/execute.h"
 #include "mdev/engine/compute/image.h"
+#include "mdev/engine/compute/rebuild.h"
+#include "mdev/engine/engine_protocol.h"
 #include "mdev/log/log.h"
 
 #define STACK_BYTES (64ul << 20)
@@ -39,6 +45,8 @@
 #define BATCH_NS 20000u		/* synchronous: a completion waits no longer than this for company */
 #define OUTSTANDING_MAX 512u
 #define LEASE_LOOK_MS 50	/* waiting for the lease, dying blobs are looked at this often */
+/* What is left for records beside the rest of a checkpoint. */
+#define RECORDS_BYTES (ENGINE_CHECKPOINT_BYTES - sizeof(struct checkpoint) - WIRE_SLOT_COUNT * sizeof(struct checkpoint_slot))
 #define SOON_MAX 4u		/* the count at which one long pause is forgiven */
 #define SOON_LIKELY 2u
 #define SOON_FACTOR 4u		/* what is likely to come is polled for so much longer: a waker and a cold sleeper lie between */
@@ -66,6 +74,9 @@ struct ring {
 	bool acting;		/* on a queue record, which is not among the outstanding ones yet */
 	uint64_t next_kernel_id;	/* what would run first, 0 = not known */
 	bool joined;		/* the thread has ended; main thread only */
+	bool retired;
+	uint64_t idle_since_ns;	/* 0: a record has come since it last looked */
+	_Atomic uint64_t retire_after_ns;	/* 0: never */
 	_Atomic bool kicked;
 	_Atomic bool stopping;
 	_Atomic bool asleep;
@@ -288,9 +299,10 @@ static void pace(struct ring *ring)
 /* False: the engine is to stop. */
 static bool act(struct ring *ring, uint32_t bytes)
 {
-	uint64_t taken_ns = device_now_ns(ring->settings.device);
+	uint64_t taken_ns = complete_now_ns(&ring->complete);
 	int error = parse_record(ring->record, bytes, &ring->limits, &ring->parsed);
 
+	ring->idle_since_ns = 0;
 	if (ring->parsed.queue) {
 		const struct kernel *kernel = error ? NULL : execute_kernel_of(&ring->executor, &ring->parsed);
 		ring->next_kernel_id = kernel ? kernel->name_hash : 0;
@@ -351,6 +363,42 @@ static bool spin(struct ring *ring)
 	return false;
 }
 
+/* When it is time, 0: not before a record has come. While work is under way nobody tells when it ends: so then, too. */
+static uint64_t retire_due_ns(struct ring *ring)
+{
+	uint64_t after_ns = atomic_load(&ring->retire_after_ns);
+
+	if (!after_ns || !ring->settings.checkpoint || !records_are_whole(ring->executor.records) || ring->objects.charged_bytes)
+		return 0;
+	if (!ring->idle_since_ns || atomic_load(&ring->complete.outstanding))
+		ring->idle_since_ns = clock_now_ns();
+	return ring->idle_since_ns + after_ns;
+}
+
+/* While SLEEPING. True: the engine is over and the ring no longer its own. */
+static bool retire(struct ring *ring)
+{
+	const struct rebuild_place place = {ring->head, ring->sequence};
+	uint32_t *state = &ring->engine_page->engine_state;
+
+	if (!atomic_load(&ring->retire_after_ns) || !rebuild_save(&ring->executor, &place, ring->settings.checkpoint, ENGINE_CHECKPOINT_BYTES)) {
+		ring->idle_since_ns = 0;
+		return false;
+	}
+	pthread_mutex_lock(&ring->gate);	/* whoever published last may still hold it */
+	if (ring->lease.held)
+		lease_release(&ring->lease, false);
+	pthread_mutex_unlock(&ring->gate);
+	__atomic_store_n(state, WIRE_ENGINE_RETIRED, __ATOMIC_SEQ_CST);
+	if (must_look(ring) || !ring->settings.retire(ring->settings.data)) {
+		checkpoint_void(ring->settings.checkpoint);
+		ring->idle_since_ns = 0;
+		return false;
+	}
+	ring->retired = true;
+	return true;
+}
+
 static void sleep_until_bell(struct ring *ring)
 {
 	struct bell_look look = bell_look(&ring->bell);
@@ -365,8 +413,8 @@ static void sleep_until_bell(struct ring *ring)
 		ring_idle(ring);	/* the last completion may have come between the look and the store */
 
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_SLEEPING, __ATOMIC_SEQ_CST);
-	if (!must_look(ring))
-		bell_sleep(&ring->bell, &look);
+	if (!must_look(ring) && !bell_sleep(&ring->bell, &look, retire_due_ns(ring)) && retire(ring))
+		return;
 	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
 	uint64_t drained_ns = atomic_load(&ring->drained_ns);
 	if (drained_ns && must_look(ring))
@@ -410,6 +458,8 @@ static void serve(struct ring *ring)
 			break;
 		case TAKEN_NOTHING:
 			idle(ring);
+			if (ring->retired)
+				return;
 			break;
 		case TAKEN_DAMAGE:
 			log_warning("the ring is damaged after record %llu: a length, sequence or tail that cannot be",
@@ -421,11 +471,46 @@ static void serve(struct ring *ring)
 	}
 }
 
+/* From here on the shim reckons with this engine. */
+static void announce(struct ring *ring)
+{
+	ring->engine_page->version = WIRE_VERSION;
+	ring->engine_page->features = WIRE_FEATURE_FUTEX | (ring->bell.shared ? WIRE_FEATURE_BELL : 0);
+	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
+}
+
+/* False: the context is lost. */
+static bool go_on(struct ring *ring)
+{
+	uint64_t since_ns = clock_now_ns();
+	struct rebuild_place place;
+	char why[256];
+
+	int r = rebuild_load(&ring->executor, &ring->limits, ring->settings.checkpoint, ENGINE_CHECKPOINT_BYTES, &place, why);
+	if (r) {
+		log_error("the context cannot go on from its checkpoint: %s", why);
+		ring->settings.fault(ring->settings.data, WIRE_LOST_START);
+		return false;
+	}
+	/* Its memory goes back; where that is not possible it is at least not read again. */
+	checkpoint_void(ring->settings.checkpoint);
+	madvise(ring->settings.checkpoint, ENGINE_CHECKPOINT_BYTES, MADV_REMOVE);
+	ring->head = place.head;
+	ring->sequence = place.sequence;
+	__atomic_store_n(&ring->engine_page->processed, ring->sequence, __ATOMIC_RELEASE);
+	publish_head(ring, 0);
+	log_info("goes on after record %llu with %u objects made again in %llu ms", (unsigned long long)ring->sequence,
+		 records_count(ring->executor.records), (unsigned long long)((clock_now_ns() - since_ns) / 1000000u));
+	announce(ring);
+	return true;
+}
+
 static void *ring_main(void *data)
 {
 	struct ring *ring = data;
 
-	serve(ring);
+	if (!ring->settings.rebuild || go_on(ring))
+		serve(ring);
 	return NULL;
 }
 
@@ -516,10 +601,14 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.charge = settings->charge,
 		.data = settings->data,
 	};
+	if (settings->checkpoint) {
+		ring->executor.records = records_create(RECORDS_BYTES);
+		if (!ring->executor.records)
+			log_warning("no memory for records of the context's objects: this engine is not retired");
+	}
 	log_info("serving on '%s', completions: %s", settings->device->name, complete_strategy_name(&ring->complete));
-	ring->engine_page->version = WIRE_VERSION;
-	ring->engine_page->features = WIRE_FEATURE_FUTEX | (ring->bell.shared ? WIRE_FEATURE_BELL : 0);
-	__atomic_store_n(&ring->engine_page->engine_state, WIRE_ENGINE_AWAKE, __ATOMIC_SEQ_CST);
+	if (!settings->rebuild)
+		announce(ring);
 	r = start_thread(ring);
 	if (r) {
 		snprintf(why, 256, "the ring's thread cannot be started: %s", strerror(-r));
@@ -529,8 +618,15 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 	return 0;
 
 free_ring:
+	records_destroy(ring->executor.records);
 	free(ring);
 	return r;
+}
+
+void ring_retire_after(struct ring *ring, uint32_t idle_ms)
+{
+	atomic_store(&ring->retire_after_ns, (uint64_t)idle_ms * 1000000u);
+	bell_ring(&ring->bell);
 }
 
 void ring_kick(struct ring *ring)
@@ -563,6 +659,7 @@ bool ring_stop(struct ring *ring, uint32_t timeout_ms)
 	objects_finish(&ring->objects, ring->settings.blobs);
 	complete_finish(&ring->complete);
 	output_finish(&ring->output);
+	records_destroy(ring->executor.records);
 	pthread_mutex_destroy(&ring->gate);
 	free(ring);
 	return true;

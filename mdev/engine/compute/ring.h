@@ -42,11 +42,18 @@ struct ring_settings {
 	bool (*charge)(void *data, uint64_t total_bytes);
 	/* Returns once everything that vgpu-device had said before is known: a record may name a blob whose MAP is on its way. */
 	void (*catch_up)(void *data);
+	void *checkpoint;		/* ENGINE_CHECKPOINT_BYTES, for this engine's successor; NULL: it is never retired */
+	bool rebuild;			/* it is a successor: goes on from the checkpoint */
+	/* Required with a checkpoint, which is whole. True: it is over, and the ring thread has ended. False: nobody could be told. */
+	bool (*retire)(void *data);
 	void *data;
 };
 
 /* Starts serving: 0, or -errno with a sentence in why. */
 int ring_start(const struct ring_settings *settings, struct ring **ret_ring, char why[256]);
+
+/* How long it may be without work before it retires; 0: never, which is how it starts. Any thread. */
+void ring_retire_after(struct ring *ring, uint32_t idle_ms);
 
 /* Makes the ring thread look at dying blobs. Any thread. */
 void ring_kick(struct ring *ring);

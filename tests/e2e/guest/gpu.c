@@ -42,11 +42,16 @@ void gpu_close(struct gpu *gpu)
 
 cl_kernel gpu_kernel(struct gpu *gpu, const char *source, const char *name)
 {
+	return gpu_kernel_of(gpu, source, "", name);
+}
+
+cl_kernel gpu_kernel_of(struct gpu *gpu, const char *source, const char *options, const char *name)
+{
 	cl_int error;
 	cl_program program = clCreateProgramWithSource(gpu->context, 1, &source, NULL, &error);
 
 	gpu_check(error, "clCreateProgramWithSource");
-	gpu_check(clBuildProgram(program, 1, &gpu->device, "", NULL, NULL), "clBuildProgram");
+	gpu_check(clBuildProgram(program, 1, &gpu->device, options, NULL, NULL), "clBuildProgram");
 	cl_kernel kernel = clCreateKernel(program, name, &error);
 	gpu_check(error, "clCreateKernel");
 	clReleaseProgram(program);

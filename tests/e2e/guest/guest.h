@@ -21,6 +21,7 @@ struct gpu {
 void gpu_open(struct gpu *gpu);
 void gpu_close(struct gpu *gpu);
 cl_kernel gpu_kernel(struct gpu *gpu, const char *source, const char *name);
+cl_kernel gpu_kernel_of(struct gpu *gpu, const char *source, const char *options, const char *name);
 cl_mem gpu_buffer(struct gpu *gpu, size_t bytes);
 void gpu_check(cl_int error, const char *what);
 uint64_t now_ns(void);
@@ -35,5 +36,6 @@ int build_main(int argc, char **argv);
 int wild_main(int argc, char **argv);
 int images_main(int argc, char **argv);
 int images_full_main(int argc, char **argv);
+int pauses_main(int argc, char **argv);
 
 #endif

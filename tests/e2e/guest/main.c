@@ -14,6 +14,7 @@ static const struct {
 	{"spin", spin_main, "one kernel of --ms N (0: for ever) writing --bytes N"},
 	{"scan", scan_main, "count dirty words in --bytes N of fresh memory"},
 	{"build", build_main, "build a program of --kernels N, --salt N, and compute"},
+	{"pauses", pauses_main, "compute, pause, go on: --rounds N --pause-ms N --spread-us N"},
 	{"wild", wild_main, "a kernel out of bounds, then a new context"},
 	{"images", images_main, "images of every type, held to a model"},
 	{"images-full", images_full_main, "more images than memory"},

@@ -87,10 +87,10 @@ static void *make_page(const char *name, int *ret_fd)
 	return page;
 }
 
-static void run_program(struct harness *h, const int *fds, int count)
+static void run_program(struct harness *h, const int *fds, int count, bool rebuild)
 {
 	char path[PATH_MAX];
-	int high[8];
+	int high[9];
 
 	harness_program("vgpu-compute", path);
 	h->pid = fork();
@@ -107,14 +107,32 @@ static void run_program(struct harness *h, const int *fds, int count)
 	close(null);
 	setenv("VGPU_LOG", getenv("VGPU_LOG") ? getenv("VGPU_LOG") : "warning", 1);
 	setenv("SECRET_OF_THE_STARTER", "must not reach the engine", 1);
-	execl(path, path, "--dir", h->dir, "--slot", "0", "--context", "5", (char *)NULL);
+	execl(path, path, "--dir", h->dir, "--slot", "0", "--context", "5", rebuild ? "--rebuild" : NULL, (char *)NULL);
 	_exit(127);
+}
+
+/* The program on descriptors of its own beside the harness's, told of both blobs. */
+static void begin_program(struct harness *h, bool rebuild)
+{
+	int pair[2], status_fd;
+
+	assert_int_equal(seqpacket_pair(pair), 0);
+	h->channel = pair[0];
+	h->status = make_page("status", &status_fd);
+	atomic_store(&h->status->heard, 1);
+	const int fds[9] = {pair[1], h->doorbell, h->completion, h->grant_fd, status_fd, h->want, h->aperture_fd, h->checkpoint_fd, h->compiler_fd};
+	run_program(h, fds, h->compiler_fd ? 9 : 8, rebuild);
+	close(pair[1]);
+	close(status_fd);
+	harness_tell(h, ENGINE_RESYNC, 0, 0, 0, ENGINE_PROTOCOL_VERSION);
+	harness_tell(h, ENGINE_MAP, HARNESS_RING_BLOB, 0, 0x100000, 0);
+	harness_tell(h, ENGINE_MAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 0);
 }
 
 void harness_start_bare(struct harness *h, const struct harness_options *options)
 {
 	const struct harness_options none = {0};
-	int pair[2], grant_fd, status_fd;
+	int grant_fd;
 
 	*h = (struct harness){.listener = -1};
 	pthread_mutex_init(&h->lock, NULL);
@@ -123,14 +141,10 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 	/* An engine started by root gives root up: it must still reach its scratch folder. */
 	assert_int_equal(chmod(h->dir, 0711), 0);
 	write_config(h, options ? options : &none);
-	assert_int_equal(seqpacket_pair(pair), 0);
-	h->channel = pair[0];
 	h->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->completion = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->want = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->grant = make_page("grant", &grant_fd);
-	h->status = make_page("status", &status_fd);
-	atomic_store(&h->status->heard, 1);
 	h->grant->magic = LEASE_MAGIC;
 	h->grant->version = LEASE_VERSION;
 	if (!options || !options->no_lease)
@@ -152,18 +166,15 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 
 	char grant_path[64];
 	snprintf(grant_path, sizeof(grant_path), "/proc/self/fd/%d", grant_fd);
-	int grant_read_only = open(grant_path, O_RDONLY | O_CLOEXEC);
-	assert_true(grant_read_only >= 0);
-	const int compiler_fd = options ? options->compiler_fd : 0;
-	const int fds[8] = {pair[1], h->doorbell, h->completion, grant_read_only, status_fd, h->want, h->aperture_fd, compiler_fd};
-	run_program(h, fds, compiler_fd ? 8 : 7);
-	close(pair[1]);
-	close(grant_read_only);
+	h->grant_fd = open(grant_path, O_RDONLY | O_CLOEXEC);
+	assert_true(h->grant_fd >= 0);
 	close(grant_fd);
-	close(status_fd);
-	harness_tell(h, ENGINE_RESYNC, 0, 0, 0, ENGINE_PROTOCOL_VERSION);
-	harness_tell(h, ENGINE_MAP, HARNESS_RING_BLOB, 0, 0x100000, 0);
-	harness_tell(h, ENGINE_MAP, HARNESS_MEMORY_BLOB, HARNESS_MEMORY_OFFSET, HARNESS_MEMORY_BYTES, 0);
+	h->checkpoint_fd = memfd_create("checkpoint", MFD_CLOEXEC);
+	assert_true(h->checkpoint_fd >= 0);
+	assert_int_equal(ftruncate(h->checkpoint_fd, ENGINE_CHECKPOINT_BYTES), 0);
+	h->compiler_fd = options ? options->compiler_fd : 0;
+	h->wire_version = options && options->wire_version ? options->wire_version : WIRE_VERSION;
+	begin_program(h, false);
 }
 
 void harness_start(struct harness *h, const struct harness_options *options)
@@ -171,10 +182,34 @@ void harness_start(struct harness *h, const struct harness_options *options)
 	struct engine_message message;
 
 	harness_start_bare(h, options);
-	harness_tell(h, ENGINE_RING, HARNESS_RING_BLOB, 0, 0, WIRE_VERSION);
+	harness_tell(h, ENGINE_RING, HARNESS_RING_BLOB, 0, 0, h->wire_version);
 	assert_true(harness_heard(h, ENGINE_READY, &message, SETUP_TIMEOUT_MS));
 	assert_int_equal(message.value, ENGINE_PROTOCOL_VERSION);
 	assert_int_equal(harness_queue(h, HARNESS_QUEUE, 0), 0);
+}
+
+static void end_map_guard(struct harness *h)
+{
+	if (h->listener < 0)
+		return;
+	/* The kernel hangs the listener up with the last process under the filter. */
+	pthread_join(h->map_guard, NULL);
+	close(h->listener);
+	h->listener = -1;
+}
+
+void harness_succeed(struct harness *h)
+{
+	struct engine_message message;
+
+	shutdown(h->channel, SHUT_RDWR);
+	close(h->channel);
+	harness_died(h, 20000);
+	end_map_guard(h);
+	munmap(h->status, 4096);
+	begin_program(h, true);
+	harness_tell(h, ENGINE_RING, HARNESS_RING_BLOB, 0, 0, h->wire_version);
+	assert_true(harness_heard(h, ENGINE_READY, &message, SETUP_TIMEOUT_MS));
 }
 
 int harness_died(struct harness *h, int timeout_ms)
@@ -209,16 +244,14 @@ void harness_stop(struct harness *h)
 		kill(h->pid, SIGKILL);
 		waitpid(h->pid, &h->wait_status, 0);
 	}
-	if (h->listener >= 0) {
-		/* The kernel hangs the listener up with the last process under the filter. */
-		pthread_join(h->map_guard, NULL);
-		close(h->listener);
-	}
+	end_map_guard(h);
 	pthread_mutex_destroy(&h->lock);
 	close(h->doorbell);
 	close(h->completion);
 	close(h->want);
 	close(h->aperture_fd);
+	close(h->grant_fd);
+	close(h->checkpoint_fd);
 	munmap(h->grant, 4096);
 	munmap(h->status, 4096);
 	munmap(h->aperture, HARNESS_MEMORY_OFFSET + HARNESS_MEMORY_BYTES);

@@ -33,6 +33,7 @@ struct harness_options {
 	bool no_svm;			/* "svm": false */
 	bool no_lease;			/* start without a grant */
 	int compiler_fd;		/* the engine's connection to a compile helper; borrowed. 0: none */
+	uint32_t wire_version;		/* 0: WIRE_VERSION */
 };
 
 struct harness {
@@ -44,6 +45,10 @@ struct harness {
 	int completion;
 	int want;
 	int aperture_fd;
+	int checkpoint_fd;
+	int compiler_fd;		/* the caller's; 0: none */
+	int grant_fd;			/* read-only */
+	uint32_t wire_version;
 	uint8_t *aperture;
 	struct lease_grant *grant;
 	struct lease_status *status;
@@ -74,7 +79,9 @@ void harness_program(const char *name, char path[4096]);
 
 /* Starts the engine, maps the ring and one memory blob, waits for READY, makes queue HARNESS_QUEUE. */
 void harness_start(struct harness *h, const struct harness_options *options);
-/* The same without RING and all after it. */
+/* Of an engine that has retired: waits for its end, and starts another that goes on. Up to READY. */
+void harness_succeed(struct harness *h);
+/* The same as harness_start without RING and all after it. */
 void harness_start_bare(struct harness *h, const struct harness_options *options);
 /* Closes the channel, reaps the engine (killing it after 5 s fails the test), checks that nothing is left. */
 void harness_stop(struct harness *h);

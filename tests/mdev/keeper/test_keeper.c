@@ -73,7 +73,7 @@ static int setup(void **state)
 	/* The engine: any program that lives until it is killed. */
 	char link[600];
 	snprintf(link, sizeof(link), "%s/engine", fixture->dir);
-	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$*\" >>%s/started\n[ -S /proc/self/fd/10 ] && echo with a helper >>%s/started\nexec sleep 1000\n",
+	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$*\" >>%s/started\n[ -S /proc/self/fd/11 ] && echo with a helper >>%s/started\nexec sleep 1000\n",
 		 fixture->dir, fixture->dir);
 	write_file(fixture->dir, "engine", text);
 	chmod(link, 0755);

@@ -123,6 +123,8 @@ static int *fd_of(const struct keeper_link *link, uint32_t tag)
 
 	if (kind == KEEPER_FD_ENGINE_LISTENER && KEEPER_TAG_INDEX(tag) < KEEPER_CONTEXT_MAX)
 		return (int *)&link->fd[3][KEEPER_TAG_INDEX(tag)];
+	if (kind == KEEPER_FD_ENGINE_CHECKPOINT && KEEPER_TAG_INDEX(tag) < KEEPER_CONTEXT_MAX)
+		return (int *)&link->fd[4][KEEPER_TAG_INDEX(tag)];
 	if (kind < KEEPER_FD_ENGINE_CHANNEL || kind > KEEPER_FD_ENGINE_COMPLETION ||
 	    KEEPER_TAG_INDEX(tag) >= KEEPER_CONTEXT_MAX)
 		return NULL;
@@ -156,9 +158,10 @@ void keeper_link_drop(struct keeper_link *link, uint32_t tag)
 	*fd = -1;
 }
 
-void keeper_link_engine_start(struct keeper_link *link, uint32_t context)
+void keeper_link_engine_start(struct keeper_link *link, uint32_t context, bool again)
 {
 	link->starts++;
+	link->start_again[context] = again;
 	link->start_wanted[context] = true;
 }
 
@@ -220,7 +223,7 @@ void rig_begin(struct rig *rig, struct vgpu_page *page, uint32_t slot, uint64_t 
 	}
 	rig->vgpu_page = page;
 	rig->memory.bytes = map_shared(RIG_MEMORY_BYTES);
-	for (unsigned kind = 0; kind < 4; kind++)
+	for (unsigned kind = 0; kind < 5; kind++)
 		for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
 			rig->keeper.fd[kind][i] = -1;
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++)
@@ -268,7 +271,7 @@ void rig_end(struct rig *rig)
 {
 	virtio_gpu_destroy(rig->gpu);
 	for (unsigned i = 0; i < KEEPER_CONTEXT_MAX; i++) {
-		for (unsigned kind = 0; kind < 4; kind++)
+		for (unsigned kind = 0; kind < 5; kind++)
 			if (rig->keeper.fd[kind][i] >= 0)
 				close(rig->keeper.fd[kind][i]);
 		close_engine(rig, i);

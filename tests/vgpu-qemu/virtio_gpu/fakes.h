@@ -46,10 +46,11 @@ struct fake_engine {
 };
 
 struct keeper_link {
-	int fd[4][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION, LISTENER as the device sees them */
+	int fd[5][KEEPER_CONTEXT_MAX];	/* CHANNEL, DOORBELL, COMPLETION, LISTENER, CHECKPOINT as the device sees them */
 	int kept[KEEPER_CONTEXT_MAX];	/* the keeper process has the channel too, and longer */
 	struct fake_engine engine[KEEPER_CONTEXT_MAX];
 	bool start_wanted[KEEPER_CONTEXT_MAX];
+	bool start_again[KEEPER_CONTEXT_MAX];	/* of the last start: it goes on from a checkpoint */
 	bool kill_wanted[KEEPER_CONTEXT_MAX];
 	unsigned starts;
 	unsigned kills;
