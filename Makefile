@@ -9,7 +9,7 @@
 #   make test       every test                     (the same)
 #   make test-apps  applications of the distribution on a vGPU (make test-apps-long: more of them)
 #   make soak-kills 150 kills and replacements while a guest computes
-#   make bench-path what the way to the GPU costs  (build/bench/path.json)
+#   make bench-opencl what the way to the GPU costs  (build/bench/opencl.json)
 #   make bench-fairness the shares that vGPUs get  (build/bench/fairness.json)
 #   make bench-realtime frames beside busy vGPUs   (build/bench/realtime.json)
 #   make sim-compare the scheduler beside others  (build/bench/sim.json)

@@ -14,7 +14,7 @@ vgpu-bench_LIBS := -lm
 $(foreach k,$(BENCH_KERNELS),$(eval $(BUILD)/obj/benchmarks/kernels/$(k).o: benchmarks/kernels/$(k).cl))
 
 # Without path/main.c, for its tests.
-BENCH_PATH_SRCS := benchmarks/path/path_options.c benchmarks/path/samples.c benchmarks/path/measure.c \
+BENCH_PATH_SRCS := benchmarks/path/path_options.c benchmarks/path/samples.c benchmarks/path/measure.c benchmarks/path/work.c \
 	benchmarks/path/side.c benchmarks/path/line.c benchmarks/path/results.c benchmarks/path/rows.c \
 	benchmarks/path/launch.c benchmarks/path/machine.c benchmarks/path/path_report.c \
 	benchmarks/path/compare.c
@@ -25,7 +25,7 @@ vgpu-bench-path_PKGS := OpenCL
 vgpu-bench-path_LIBS := -lm
 
 # Without fairness/main.c, for its tests.
-BENCH_FAIRNESS_SRCS := $(addprefix benchmarks/fairness/,client_options.c client.c load.c attack.c spin.c calibration.c progress.c phases.c \
+BENCH_FAIRNESS_SRCS := $(addprefix benchmarks/fairness/,client_options.c client.c load.c attack.c spin.c meter.c calibration.c progress.c phases.c \
 	shares.c figures.c)
 
 PROGRAMS += vgpu-bench-fairness

@@ -173,14 +173,14 @@ json_t *service_gpu_json(const struct service *service, const struct gpu *gpu)
 	leases_totals(service->leases, gpu->id, &totals);
 	for (const struct vgpu *vgpu = service->vgpus; vgpu; vgpu = vgpu->next)
 		vgpus += !strcmp(vgpu->spec.gpu, gpu->id);
-	json_t *object = json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si sI sI sI sI sI}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
+	json_t *object = json_pack("{ss ss ss ss ss ss ss ss sI sI sI si sb si sI sI sI sI sI sI}", "id", gpu->id, "state", gpu->parent ? "ready" : "missing", "kind",
 				   gpu->parent ? gpu->parent->ops->kind : "", "name", facts->name, "vendor", facts->vendor, "driver",
 				   facts->driver, "type", facts->type, "icd", facts->icd, "memory_bytes", (json_int_t)facts->memory_bytes,
 				   "vram_bytes", (json_int_t)facts->vram_bytes, "vram_free_bytes",
 				   (json_int_t)service_gpu_free_bytes(service, gpu), "compute_units", (int)facts->compute_units, "unified",
 				   (int)facts->unified, "vgpus", (int)vgpus, "promised_ppm",
 				   (json_int_t)service_gpu_promised_ppm(service, gpu, NULL), "contended_ns", (json_int_t)totals.contended_ns,
-				   "lost_ns", (json_int_t)totals.lost_ns, "switches", (json_int_t)totals.switches, "freezes",
+				   "lost_ns", (json_int_t)totals.lost_ns, "resuming_ns", (json_int_t)totals.resuming_ns, "switches", (json_int_t)totals.switches, "freezes",
 				   (json_int_t)totals.freezes);
 
 	if (object)

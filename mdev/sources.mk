@@ -25,6 +25,6 @@ vgpu-keeper_PKGS := jansson
 PROGRAMS += vgpu-compute
 vgpu-compute_SRCS := $(addprefix mdev/engine/compute/,main.c engine_config.c environment.c jail.c jail_namespaces.c \
 	jail_landlock.c jail_seccomp.c device.c \
-	blobs.c parse.c objects.c build.c splittable.c builtins.c source_tokens.c chunk.c pieces.c execute.c complete.c complete_strategy.c bell.c ring.c channel.c probe.c sanitizer.c) \
+	blobs.c parse.c parse_image.c objects.c image.c image_linear.c build.c compile.c program_records.c splittable.c builtins.c source_tokens.c chunk.c pieces.c svm.c execute.c complete.c complete_strategy.c bell.c ring.c channel.c raw_pointers.c probe.c sanitizer.c) \
 	mdev/ipc/seqpacket.c mdev/log/log.c scheduler/lease.c scheduler/prediction.c
 vgpu-compute_PKGS := OpenCL jansson libseccomp

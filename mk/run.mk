@@ -30,7 +30,7 @@ SMOKE ?=
 TESTS_AGAIN = $(foreach r,$(TEST_RUNS),$(firstword $(subst @, ,$r))@$(BUILD)/tests/$(lastword $(subst @, ,$r)))
 UNIT_TESTS = $(TESTS:%=$(BUILD)/tests/%) $(VARIANT_TESTS) $(TESTS_AGAIN)
 
-.PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-path
+.PHONY: deps qemu guest demo test test-san test-smoke test-unit soak-kills fresh-check bench-opencl bench-path
 deps:
 	@packaging/deps/install.sh build gpu vm test
 qemu: deps
@@ -87,10 +87,14 @@ soak-kills: guest
 fresh-check:
 	@$(SETUP_ENV) tests/fresh_check.sh
 
-bench-path:
+# ARGS go to vgpu-bench-path compare: ARGS="--only work --launches 2".
+bench-opencl:
 	@packaging/deps/install.sh build gpu demo
 	@+$(MAKE) --no-print-directory $(JOBS) all
-	@$(SETUP_ENV) tools/bench_path.sh
+	@$(SETUP_ENV) tools/bench_path.sh --out $(BUILD)/bench/opencl.json $(ARGS)
+# Its name of before.
+bench-path:
+	@+$(MAKE) --no-print-directory bench-opencl ARGS="--out $(BUILD)/bench/path.json $(ARGS)"
 # The shares that vGPUs get of a GPU, counted at their clients. ARGS go to the script: ARGS="--only shares --vgpus 2".
 .PHONY: bench-fairness bench-realtime
 bench-fairness:

@@ -100,6 +100,7 @@ struct arbiter_usage {
 struct arbiter_totals {
 	uint64_t contended_ns;	/* somebody waited who might have had a lease */
 	uint64_t lost_ns;	/* of these, a lease was free: what it took to end one and begin the next */
+	uint64_t resuming_ns;	/* charged to nobody: after that, until those who were stopped at their deadline run again, by the settings' switch_cost_ns */
 	uint64_t switches;	/* grants to another vGPU than the last */
 	uint64_t freezes;
 };

@@ -65,6 +65,20 @@ static void store_chunk(const struct arbiter_entity *entity, uint64_t now_ns)
 
 /* ---- granting ----------------------------------------------------------------------------------- */
 
+/*
+ * Until its engines run again the time is the switch's: as long for the short turn of a light vGPU as for a heavy one's, it would cost the light
+ * one more of its share. Part of it is seen, the rest, while the kernel wakes them on other processors, is what the settings say of a switch.
+ * No vGPU can bring more such time about: only who was stopped at a deadline is let go on.
+ */
+static void pass_over_resuming(struct arbiter_entity *entity, uint64_t now_ns)
+{
+	struct arbiter *arbiter = entity->arbiter;
+	uint64_t waking_ns = arbiter_queue_settings(arbiter)->switch_cost_ns;
+
+	atomic_store(&entity->grant->granted_at_ns, arbiter_clock_ns(arbiter, now_ns) + waking_ns);
+	arbiter->totals.resuming_ns += waking_ns;
+}
+
 void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t now_ns)
 {
 	struct arbiter *arbiter = entity->arbiter;
@@ -90,6 +104,8 @@ void arbiter_grant(struct arbiter_entity *entity, uint64_t deadline_ns, uint64_t
 	arbiter_thaw(entity, now_ns);
 	if (!was_frozen || arbiter_is_wanting(entity))
 		arbiter->ops->wake(grant, arbiter->data);
+	if (was_frozen && deadline_ns)
+		pass_over_resuming(entity, now_ns);
 	if (arbiter->last != entity)
 		arbiter->totals.switches++;
 	arbiter->last = entity;

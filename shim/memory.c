@@ -475,11 +475,11 @@ static int range_take_locked(struct memory *memory, size_t rounded, struct memor
 	return -ENOMEM;
 }
 
-/* One attempt. */
-static int range_take(struct memory *memory, size_t bytes, struct memory_range *ret_range)
+/* One attempt. alone: in a blob of its own. */
+static int range_take(struct memory *memory, size_t bytes, bool alone, struct memory_range *ret_range)
 {
 	size_t rounded = (bytes + memory->align_bytes - 1) / memory->align_bytes * memory->align_bytes;
-	bool large = rounded > memory->slab_bytes / 4;
+	bool large = alone || rounded > memory->slab_bytes / 4;
 	struct memory_range range = { .bytes = bytes };
 	struct memory_slab *slab;
 	int r = -ENOMEM;
@@ -528,20 +528,20 @@ static bool reap_possible(struct ring *ring, struct ring_wait *wait)
 	return reapable(ring, (void *)(uintptr_t)wait->sequence);
 }
 
-int memory_alloc(struct memory *memory, size_t bytes, struct memory_range *ret_range)
+static int alloc(struct memory *memory, size_t bytes, bool alone, struct memory_range *ret_range)
 {
 	int r;
 
 	if (bytes == 0)
 		bytes = 1;
 	reap(memory);
-	while ((r = range_take(memory, bytes, ret_range)) == -ENOMEM) {
+	while ((r = range_take(memory, bytes, alone, ret_range)) == -ENOMEM) {
 		struct ring_wait wait = { .done = reap_possible, .sequence = (uintptr_t)&memory->reaper };
 		bool more;
 
 		/* Another thread may have given something back since, or be about to. */
 		pthread_mutex_lock(&memory->reap_lock);
-		r = range_take(memory, bytes, ret_range);
+		r = range_take(memory, bytes, alone, ret_range);
 		more = something_goes(memory);
 		pthread_mutex_unlock(&memory->reap_lock);
 		if (r != -ENOMEM || !more)
@@ -551,4 +551,24 @@ int memory_alloc(struct memory *memory, size_t bytes, struct memory_range *ret_r
 		reap(memory);
 	}
 	return r == -ENOMEM || r == 0 ? r : ring_is_lost(memory->ring) ? -EIO : r;
+}
+
+int memory_alloc(struct memory *memory, size_t bytes, struct memory_range *ret_range)
+{
+	return alloc(memory, bytes, false, ret_range);
+}
+
+int memory_alloc_blob(struct memory *memory, size_t bytes, struct memory_range *ret_range)
+{
+	return alloc(memory, bytes, true, ret_range);
+}
+
+int memory_move(struct memory *memory, struct memory_range *range, void *address)
+{
+	struct transport *transport = memory->ring->transport;
+	int r = transport->ops->blob_move(transport, &range->slab->blob, address);
+
+	if (!r)
+		range->address = address;
+	return r;
 }

@@ -33,6 +33,10 @@ void memory_destroy(struct memory *memory);
 
 /* Contents undefined. -ENOMEM: over the vGPU's limit, also after everything under way of being freed was; -EIO: lost. */
 int memory_alloc(struct memory *memory, size_t bytes, struct memory_range *ret_range);
+/* The same, in a blob of its own; bytes up to the next page's end are the range's too. */
+int memory_alloc_blob(struct memory *memory, size_t bytes, struct memory_range *ret_range);
+/* Moves such a range to where the caller has reserved room for all its pages (transport.h, blob_move). 0 or -errno. */
+int memory_move(struct memory *memory, struct memory_range *range, void *address);
 /* For a range that no record of the ring has named, or whose last record is known to be over. */
 void memory_release(struct memory *memory, struct memory_range *range);
 /* Same, for one that the engine may touch until it answers the DESTROY of that object, which is sent from here. */

@@ -9,7 +9,7 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c churn.c stray.c images.c images_kernels.c images_errors.c images_full.c)
 vgpu-guest-test_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
@@ -56,14 +56,19 @@ test_launcher_frame_PKGS := cmocka
 test_launcher_accel_PKGS := cmocka
 
 # Counts that are bars (tests/e2e/counts.sh).
-TEST_PROGRAMS += count_client count_instructions
+TEST_PROGRAMS += count_client count_memory count_instructions
+count_memory_SRCS := tests/counts/memory.c
+count_memory_PKGS := OpenCL
 count_client_SRCS := tests/counts/client.c
 count_client_PKGS := OpenCL
-count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c scheduler/lease.c
+count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wait.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c scheduler/lease.c
 
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_images.sh
+E2E += tests/e2e/direct_programs.sh
+E2E += tests/e2e/direct_svm.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -79,6 +84,7 @@ E2E += tests/e2e/san_leaks.sh
 E2E += tests/e2e/vm_launcher.sh
 E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh
+E2E += tests/e2e/vm_svm.sh
 E2E += tests/e2e/vm_pair.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
@@ -103,6 +109,18 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_engine_images
+test_engine_images_SRCS := tests/mdev/engine/test_engine_images.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_images_PKGS := cmocka
+
+TESTS += test_engine_programs
+test_engine_programs_SRCS := tests/mdev/engine/test_engine_programs.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_programs_PKGS := cmocka
+
+TESTS += test_engine_svm
+test_engine_svm_SRCS := tests/mdev/engine/test_engine_svm.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_svm_PKGS := cmocka
+
 TESTS += test_engine_pieces
 test_engine_pieces_SRCS := tests/mdev/engine/test_engine_pieces.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c \
 	$(ARBITER_SRCS)
@@ -113,11 +131,11 @@ test_jail_seccomp_SRCS := tests/mdev/engine/test_jail_seccomp.c mdev/engine/comp
 test_jail_seccomp_PKGS := cmocka libseccomp
 
 TESTS += test_parse
-test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 test_parse_PKGS := cmocka
 
 FUZZERS += fuzz_wire_parse
-fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c
+fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 
 SPLITTABLE_SRCS := $(addprefix mdev/engine/compute/,splittable.c builtins.c source_tokens.c) tests/mdev/engine/splittable_sources.c
 TESTS += test_splittable
@@ -175,7 +193,12 @@ jail_breaker_SRCS := tests/mdev/engine/jail_breaker.c mdev/ipc/seqpacket.c mdev/
 	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c)
 jail_breaker_PKGS := libseccomp
 # The reader of build replies; vfio-user requests, on the device of the tests of the transport.
-FUZZERS += fuzz_build_reply fuzz_vfio_user
+FUZZERS += fuzz_build_reply fuzz_container fuzz_vfio_user
+CONTAINER_SRCS := tests/shim/opencl/containers.c $(addprefix shim/opencl/,container.c recipe.c spirv.c)
+fuzz_container_SRCS := tests/fuzz/fuzz_container.c $(CONTAINER_SRCS)
+TESTS += test_container
+test_container_SRCS := tests/shim/opencl/test_container.c $(CONTAINER_SRCS)
+test_container_PKGS := cmocka
 fuzz_build_reply_SRCS := tests/fuzz/fuzz_build_reply.c shim/opencl/build_reply.c
 fuzz_vfio_user_SRCS := tests/fuzz/fuzz_vfio_user.c tests/vgpu-qemu/fake_gpu.c $(filter-out vgpu-qemu/main/%,$(VGPU_DEVICE_SRCS))
 fuzz_vfio_user_FLAGS := -Itests/vgpu-qemu/fake
@@ -230,3 +253,12 @@ test_trace_files_LIBS := -lm
 TESTS += test_trace
 test_trace_SRCS := tests/scheduler/test_trace.c scheduler/trace.c
 test_trace_PKGS := cmocka
+# Program objects, asked of any OpenCL device.
+TEST_PROGRAMS += vgpu-programs-test
+vgpu-programs-test_SRCS := $(addprefix tests/programs/,main.c verdicts.c errors.c compile_link.c binaries.c callbacks.c kernels.c il.c)
+vgpu-programs-test_PKGS := OpenCL
+
+# Run natively and on a vGPU, with the same verdicts (tests/e2e/direct_svm.sh).
+TEST_PROGRAMS += conformance_svm
+conformance_svm_SRCS := tests/conformance/svm.c
+conformance_svm_PKGS := OpenCL

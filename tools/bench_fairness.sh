@@ -258,13 +258,14 @@ slice_now_ms() { # COUNT
 }
 # A number of the GPU's books; empty where there is none.
 gpu_field() { jq -r --arg gpu "$gpu" --arg key "$2" '.gpus[] | select(.id == $gpu) | first(.. | objects | .[$key]? | numbers) // empty' "$run/gpus.$1"; }
-contended_ns=0 lost_ns=0 told_lost=0
+contended_ns=0 lost_ns=0 resuming_ns=0 told_lost=0
 add_lost() {
 	local lost
 	[ -n "$(gpu_field end lost_ns)" ] || return 0
 	told_lost=1
 	lost=$(($(gpu_field end lost_ns) - $(gpu_field begin lost_ns)))
 	lost_ns=$((lost_ns + lost))
+	resuming_ns=$((resuming_ns + $(gpu_field end resuming_ns) - $(gpu_field begin resuming_ns)))
 	contended_ns=$((contended_ns + $(gpu_field end contended_ns) - $(gpu_field begin contended_ns)))
 }
 
@@ -315,6 +316,7 @@ part_shares() {
 	if [ "$told_lost" = 1 ]; then
 		row lost.contended "$(calc "$contended_ns / 1e9")" s
 		row lost.lost "$(calc "$contended_ns > 0 ? 100 * $lost_ns / $contended_ns : 0")" "%" "<= 0.5"
+		row lost.resuming "$(calc "$contended_ns > 0 ? 100 * $resuming_ns / $contended_ns : 0")" "%"
 	else
 		note "this service's books have no lost_ns and contended_ns"
 		row lost.lost - "%" "<= 0.5"

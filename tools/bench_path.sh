@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# make bench-path: what the way to the GPU costs, natively and through a vGPU (`direct`, without a VM).
-# Writes $BUILD/bench/path.json. Arguments go to vgpu-bench-path compare.
+# make bench-opencl: what the way to the GPU costs, natively and through a vGPU (`direct`, without a VM).
+# Writes $BUILD/bench/path.json, or what --out says. Arguments go to vgpu-bench-path compare.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=$(mkdir -p "${BUILD:-build}" && cd "${BUILD:-build}" && pwd)

@@ -3,6 +3,7 @@
 #include "benchmarks/fairness/load.h"
 
 #include "benchmarks/clock.h"
+#include "benchmarks/fairness/meter.h"
 #include "benchmarks/stats.h"
 
 #include <inttypes.h>
@@ -44,8 +45,14 @@ void client_clock(struct client *client, uint64_t now_ns)
 	if (!client->options->tell_ns || now_ns < client->progress.begin_ns || now_ns - client->told_ns < client->options->tell_ns)
 		return;
 	client->told_ns = now_ns;
-	printf("done %" PRIu64 "\n", progress_total(&client->progress));
+	printf("done %" PRIu64 "\n", client->kernels);
 	fflush(stdout);
+}
+
+static void count_kernels(struct client *client, uint64_t now_ns, unsigned kernels)
+{
+	if (now_ns >= client->progress.begin_ns && now_ns < client->progress.end_ns)
+		client->kernels += kernels;
 }
 
 bool client_may_go_on(const struct client *client)
@@ -64,6 +71,9 @@ bool client_may_go_on(const struct client *client)
 struct backlog {
 	cl_command_queue queue[CLIENT_QUEUES_MAX];
 	cl_event pending[CLIENT_DEPTH_MAX];
+	struct meter meter;
+	bool metered;
+	uint32_t *counted_before;	/* the meter's counters when the load began */
 };
 
 static void backlog_open(struct client *client, struct backlog *backlog)
@@ -97,10 +107,38 @@ static void backlog_take(struct client *client, struct backlog *backlog, uint64_
 	if (client->spin.cl.failed)
 		return;
 	now_ns = clock_now_ns();
-	progress_add(&client->progress, now_ns, client->options->batch);
+	count_kernels(client, now_ns, client->options->batch);
+	if (!backlog->metered)
+		progress_add(&client->progress, now_ns, client->options->batch);
 	client_clock(client, now_ns);
 	clReleaseEvent(*event);
 	*event = NULL;
+}
+
+/* Kernels of several queues may run at the same time, and would count over each other. */
+static void backlog_meter(struct client *client, struct backlog *backlog)
+{
+	struct spin *spin = &client->spin;
+
+	if (client->options->queues > 1 || !spin->counter)
+		return;
+	backlog->counted_before = session_host_memory(&spin->cl, spin->global, sizeof(*backlog->counted_before));
+	if (backlog->counted_before)
+		memcpy(backlog->counted_before, spin->counter, spin->global * sizeof(*spin->counter));
+	backlog->metered = meter_start(&backlog->meter, spin, &client->progress);
+}
+
+/* Every loop of so many kernels must have been seen. */
+static void backlog_check_meter(struct client *client, struct backlog *backlog, uint64_t kernels)
+{
+	struct spin *spin = &client->spin;
+	uint32_t due = (uint32_t)(kernels * spin->loops);
+
+	meter_stop(&backlog->meter);
+	for (size_t i = 0; backlog->metered && i < spin->global; i++)
+		if (spin->counter[i] - backlog->counted_before[i] != due)
+			session_fail(&spin->cl, "after %" PRIu64 " kernels work item %zu has counted %" PRIu32 " loops, not %" PRIu32, kernels, i,
+				spin->counter[i] - backlog->counted_before[i], due);
 }
 
 static void run_backlog(struct client *client)
@@ -112,6 +150,7 @@ static void run_backlog(struct client *client)
 	if (!backlog)
 		return;
 	backlog_open(client, backlog);
+	backlog_meter(client, backlog);
 	while (!cl->failed && clock_now_ns() < client->progress.end_ns + AFTER_NS) {
 		if (!phase_is_active(&client->options->plan, client->progress.begin_ns, clock_now_ns())) {
 			while (!cl->failed && taken < submitted)
@@ -124,6 +163,7 @@ static void run_backlog(struct client *client)
 	}
 	while (!cl->failed && taken < submitted)
 		backlog_take(client, backlog, taken++);
+	backlog_check_meter(client, backlog, taken * client->options->batch);
 	for (unsigned i = 0; i < client->options->queues; i++)
 		if (backlog->queue[i])
 			clReleaseCommandQueue(backlog->queue[i]);
@@ -176,6 +216,7 @@ static uint64_t frame_run(struct client *client, struct frames *frames)
 
 	spin_time_ns(&client->spin, 1);
 	done_ns = clock_now_ns();
+	count_kernels(client, done_ns, 1);
 	progress_add(&client->progress, done_ns, 1);
 	if (frames)
 		frames->latency_ns[frames->count++] = (double)(done_ns - submitted_ns);

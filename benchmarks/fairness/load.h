@@ -17,6 +17,7 @@ struct client {
 	const struct client_options *options;
 	struct spin spin;		/* not opened for a load that does not need it */
 	struct progress progress;
+	uint64_t kernels;		/* done in the window, whole ones */
 	uint64_t cpu_begin_ns, cpu_end_ns;	/* this process's CPU time at the window's ends */
 	uint64_t told_ns;
 	FILE *out;			/* more lines of "KEY VALUE" may go here */

@@ -140,7 +140,7 @@ static int print_shares(const struct progress *clients, const double *weights, u
 
 	if (shares_compute(clients, weights, count, window_bins, &shares))
 		return failure("the clients' windows differ");
-	printf("min_max %.6f\nresolution %.6f\ndeviation_ms %.3f\ntotal %.0f\n", shares.min_max, shares.resolution,
+	printf("min_max %.6f\nresolution %.6f\ndeviation_ms %.3f\ntotal %.3f\n", shares.min_max, shares.resolution,
 		shares.deviation_ns / 1e6, shares.total);
 	for (unsigned i = 0; i < count; i++)
 		printf("share%u %.6f\n", i, shares.share[i]);

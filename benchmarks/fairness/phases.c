@@ -41,7 +41,7 @@ int phases_compute(const struct progress *clients, unsigned client_count, uint32
 
 		for (unsigned i = 0; bin % phase_bins >= skip_bins && i < client_count; i++)
 			phases.rate[phase % phase_count][phase / phase_count] +=
-				clients[i].bin[bin] * 1e9 / ((phase_bins - skip_bins) * (double)PROGRESS_BIN_NS);
+				clients[i].bin[bin] * 1e9 / clients[i].per_kernel / ((phase_bins - skip_bins) * (double)PROGRESS_BIN_NS);
 	}
 	*ret_phases = phases;
 	return 0;

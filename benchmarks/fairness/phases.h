@@ -29,7 +29,7 @@ uint64_t phase_active_at_ns(const struct phase_plan *plan, uint64_t begin_ns, ui
 
 struct phases {
 	unsigned count, rounds;
-	double rate[PHASES_MAX][PHASES_ROUNDS_MAX];	/* units per second of the phase's part that is looked at */
+	double rate[PHASES_MAX][PHASES_ROUNDS_MAX];	/* kernels per second of the phase's part that is looked at */
 };
 
 /* Clients of one window, their work added up. The first skip_bins of each phase are left out: there the one before

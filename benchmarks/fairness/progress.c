@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Text: "progress BEGIN_NS END_NS" and a number per bin, a line each. */
+/* Text: "progress BEGIN_NS END_NS PER_KERNEL" and a number per bin, a line each. */
 #include "benchmarks/fairness/progress.h"
 
 #include <errno.h>
@@ -17,6 +17,7 @@ int progress_init(struct progress *progress, uint64_t begin_ns, uint64_t end_ns)
 		.begin_ns = begin_ns,
 		.end_ns = begin_ns + bins * PROGRESS_BIN_NS,
 		.bins = (uint32_t)bins,
+		.per_kernel = 1,
 		.bin = calloc(bins, sizeof(*progress->bin)),
 	};
 	return progress->bin ? 0 : -ENOMEM;
@@ -45,7 +46,7 @@ uint64_t progress_total(const struct progress *progress)
 
 void progress_write(const struct progress *progress, FILE *out)
 {
-	fprintf(out, "progress %" PRIu64 " %" PRIu64 "\n", progress->begin_ns, progress->end_ns);
+	fprintf(out, "progress %" PRIu64 " %" PRIu64 " %" PRIu32 "\n", progress->begin_ns, progress->end_ns, progress->per_kernel);
 	for (uint32_t i = 0; i < progress->bins; i++)
 		fprintf(out, "%" PRIu32 "\n", progress->bin[i]);
 }
@@ -54,6 +55,7 @@ int progress_read(FILE *in, struct progress *ret_progress)
 {
 	struct progress progress = { 0 };
 	uint64_t begin_ns, end_ns;
+	uint32_t per_kernel;
 	char line[256];
 	int err;
 
@@ -61,9 +63,10 @@ int progress_read(FILE *in, struct progress *ret_progress)
 		if (!fgets(line, sizeof(line), in))
 			return -EINVAL;
 	} while (strncmp(line, "progress ", 9));
-	if (sscanf(line, "progress %" SCNu64 " %" SCNu64, &begin_ns, &end_ns) != 2)
+	if (sscanf(line, "progress %" SCNu64 " %" SCNu64 " %" SCNu32, &begin_ns, &end_ns, &per_kernel) != 3 || per_kernel == 0)
 		return -EINVAL;
 	err = progress_init(&progress, begin_ns, end_ns);
+	progress.per_kernel = per_kernel;
 	for (uint32_t i = 0; !err && i < progress.bins; i++) {
 		char *end = line;
 		unsigned long value = fgets(line, sizeof(line), in) ? strtoul(line, &end, 10) : 0;

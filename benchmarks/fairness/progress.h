@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a client got done and when: completed units of work in bins of 10 ms over a window. */
+/* What a client got done and when: units of work done, in bins of 10 ms over a window. */
 #ifndef BENCHMARKS_FAIRNESS_PROGRESS_H
 #define BENCHMARKS_FAIRNESS_PROGRESS_H
 
@@ -13,6 +13,7 @@
 struct progress {
 	uint64_t begin_ns, end_ns;	/* CLOCK_MONOTONIC; whole bins */
 	uint32_t bins;
+	uint32_t per_kernel;		/* units that one kernel is: 1 where whole ones are counted */
 	uint32_t *bin;
 };
 

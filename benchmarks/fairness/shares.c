@@ -28,7 +28,8 @@ static int check(const struct progress *clients, const double *weights, unsigned
 	if (count == 0 || count > SHARES_CLIENTS_MAX || window_bins == 0)
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++)
-		if (clients[i].begin_ns != clients[0].begin_ns || clients[i].bins != clients[0].bins || !(weights[i] > 0))
+		if (clients[i].begin_ns != clients[0].begin_ns || clients[i].bins != clients[0].bins || clients[i].per_kernel != clients[0].per_kernel ||
+		    !(weights[i] > 0))
 			return -EINVAL;
 	return 0;
 }
@@ -54,7 +55,7 @@ int shares_compute(const struct progress *clients, const double *weights, unsign
 	if (err)
 		return err;
 	for (unsigned i = 0; i < count; i++) {
-		done[i] = (double)progress_total(&clients[i]);
+		done[i] = (double)progress_total(&clients[i]) / clients[i].per_kernel;
 		shares.total += done[i];
 		weight_sum += weights[i];
 		least = fmin(least, done[i]);
@@ -71,7 +72,7 @@ int shares_compute(const struct progress *clients, const double *weights, unsign
 	for (unsigned i = 0; i < count; i++)
 		shares.share[i] = shares.total > 0 ? done[i] / shares.total : NAN;
 	shares.min_max = shares_min_max(done, weights, count);
-	shares.resolution = least > 0 ? 1 / least : INFINITY;
+	shares.resolution = least > 0 ? 1 / (least * clients[0].per_kernel) : INFINITY;
 	shares.deviation_ns = worst * window_bins * (double)PROGRESS_BIN_NS;
 	*ret_shares = shares;
 	return 0;

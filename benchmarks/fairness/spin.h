@@ -14,6 +14,9 @@ struct spin {
 	struct session cl;
 	cl_kernel kernel;
 	size_t global, local;
+	uint32_t loops;
+	/* `global` counters of loops done, one a work item, modulo 2^32, seen while a kernel runs; NULL where the device's memory is not the host's. */
+	const uint32_t *counter;
 };
 
 /* The first device of the platform whose name holds `platform` (NULL: any). `endless`: the kernel that never ends instead.

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASIC_ONLY "enqueue_finish,enqueue_async"
+#define BASIC_ONLY "enqueue_finish,enqueue_async,empty_1M"
 #define POCL_PLATFORM "Portable Computing Language"
 
 /* Of PoCL, on the native side. */
@@ -105,20 +105,22 @@ static int launch_group(const struct compare_options *options, struct side sides
 }
 
 /*
- * One round: commands, transfers, and the kernels of the set each on its own, so that its launches lie
+ * One round: commands, work, transfers, and the kernels of the set each on its own, so that its launches lie
  * close together; or all that --only names at once.
  */
 static int launch_round(const struct compare_options *options, struct side sides[SIDES], unsigned round,
 	unsigned *done, struct side_results results[SIDES])
 {
 	unsigned set_launches = SET_TURNS * bench_kernel_count;
-	unsigned total = options->launches * SIDES * (options->side.only ? 1 : 2 + set_launches);
+	unsigned total = options->launches * SIDES * (options->side.only ? 1 : 3 + set_launches);
 	const enum side_id *order = orders[round % ORDERS];
 	int err;
 
 	if (options->side.only)
 		return launch_group(options, sides, options->side.only, order, done, total, results);
 	err = launch_group(options, sides, "commands", order, done, total, results);
+	if (!err)
+		err = launch_group(options, sides, "work", order, done, total, results);
 	if (!err)
 		err = launch_group(options, sides, "transfers", order, done, total, results);
 	for (unsigned i = 0; i < set_launches && !err; i++) {

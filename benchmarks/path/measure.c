@@ -7,6 +7,7 @@
 #include "benchmarks/path/measure.h"
 
 #include "benchmarks/clock.h"
+#include "benchmarks/path/work.h"
 
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define ASYNC_BATCHES 20
 #define ASYNC_BATCH 1000
 #define THROUGHPUT_COUNT 100000
+#define THROUGHPUT_MANY 1000000
 #define THROUGHPUT_FLUSH 1000
 #define TRANSFER_BYTES_TOTAL ((size_t)128 << 20)
 #define TRANSFERS_MIN 3
@@ -75,21 +77,32 @@ static void enqueue_async(struct session *cl, size_t bytes, struct samples *samp
 }
 
 /* Enqueue and completion of many, as an application with a deep queue sees it. */
-static void throughput(struct session *cl, size_t bytes, struct samples *samples)
+static void throughput_of(struct session *cl, unsigned count, struct samples *samples)
 {
 	cl_kernel kernel = empty_kernel(cl);
 	uint64_t start_ns;
 
-	(void)bytes;
 	finish_each(cl, kernel, FINISH_WARMUP, NULL);
 	start_ns = clock_now_ns();
-	for (unsigned i = 1; i <= THROUGHPUT_COUNT && !cl->failed; i++) {
+	for (unsigned i = 1; i <= count && !cl->failed; i++) {
 		launch_empty(cl, kernel);
 		if (i % THROUGHPUT_FLUSH == 0)
 			session_flush(cl, cl->queue);
 	}
 	session_finish(cl);
-	samples_add(samples, THROUGHPUT_COUNT / ((double)(clock_now_ns() - start_ns) / 1e9));
+	samples_add(samples, count / ((double)(clock_now_ns() - start_ns) / 1e9));
+}
+
+static void throughput(struct session *cl, size_t bytes, struct samples *samples)
+{
+	(void)bytes;
+	throughput_of(cl, THROUGHPUT_COUNT, samples);
+}
+
+static void throughput_many(struct session *cl, size_t bytes, struct samples *samples)
+{
+	(void)bytes;
+	throughput_of(cl, THROUGHPUT_MANY, samples);
 }
 
 static unsigned transfer_count(size_t bytes)
@@ -168,6 +181,10 @@ const struct measurement measurements[] = {
 	{ "enqueue_finish", "commands", "us", false, 0, enqueue_finish },
 	{ "enqueue_async", "commands", "ns", false, 0, enqueue_async },
 	{ "empty_100k", "commands", "kernels/s", true, 0, throughput },
+	{ "empty_1M", "many", "kernels/s", true, 0, throughput_many },
+	{ "chain_2_queues", "work", "us", false, 0, measure_chains },
+	{ "kernel_0.5ms_synchronous", "work", "us", false, 0, measure_synchronous },
+	{ "kernel_0.5ms_queued", "work", "us", false, 0, measure_queued },
 	TRANSFERS("4KiB", (size_t)4 << 10),
 	TRANSFERS("64KiB", (size_t)64 << 10),
 	TRANSFERS("1MiB", (size_t)1 << 20),

@@ -8,7 +8,7 @@
 
 struct measurement {
 	const char *name;
-	const char *group;	/* "commands" or "transfers"; see list_names */
+	const char *group;	/* "commands", "many", "work" or "transfers"; see list_names */
 	const char *unit;
 	bool higher_is_better;
 	size_t bytes;		/* largest buffer; 0: needs none */

@@ -153,7 +153,7 @@ int side_run(const struct side_options *options, FILE *out)
 	if (!err && measured == 0) {
 		fprintf(stderr, "vgpu-bench-path: --only %s names no measurement; the names are those of the "
 			"report, such as "
-			"enqueue_finish, write_1MiB, kernel_sgemm, or commands, transfers, set\n", options->only);
+			"enqueue_finish, write_1MiB, kernel_sgemm, or commands, many, work, transfers, set\n", options->only);
 		err = -EINVAL;
 	}
 	return err;

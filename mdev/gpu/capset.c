@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mdev/gpu/capset.h"
 
+#include <CL/cl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,36 @@ static uint64_t largest_alloc(const struct probe_device *device, const struct vg
 	return device->max_alloc_bytes < bytes ? device->max_alloc_bytes : bytes;
 }
 
+/* What the device answered for a parameter of clGetDeviceInfo, NULL if it did not. The information was checked. */
+static const uint8_t *info_find(const struct probe_device *device, uint32_t param, uint32_t *ret_bytes)
+{
+	struct wire_info info;
+
+	for (size_t at = 0; at + sizeof(info) <= device->info_bytes;) {
+		memcpy(&info, device->info + at, sizeof(info));
+		at += sizeof(info);
+		if (info.param == param) {
+			*ret_bytes = info.bytes;
+			return device->info + at;
+		}
+		at += ((size_t)info.bytes + 7) & ~(size_t)7;
+	}
+	return NULL;
+}
+
+static uint32_t program_flags(const struct probe_device *device)
+{
+	uint32_t bytes, flags = 0;
+	const uint8_t *value = info_find(device, CL_DEVICE_LINKER_AVAILABLE, &bytes);
+
+	if (value && bytes == sizeof(cl_bool) && value[0])
+		flags |= WIRE_CAPS_PROGRAMS;
+	value = info_find(device, CL_DEVICE_IL_VERSION, &bytes);
+	if (value && bytes > 1 && flags)
+		flags |= WIRE_CAPS_IL;
+	return flags;
+}
+
 size_t capset_compose(const struct probe_device *device, const struct vgpu_spec *spec, uint8_t *buffer)
 {
 	struct wire_capset capset = {
@@ -27,7 +58,8 @@ size_t capset_compose(const struct probe_device *device, const struct vgpu_spec 
 		.version_min = WIRE_VERSION_MIN,
 		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
-		.flags = WIRE_CAPS_COMPUTE | (device->unified ? WIRE_CAPS_UNIFIED : 0),
+		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | (device->unified ? WIRE_CAPS_UNIFIED : 0) | program_flags(device) |
+			 (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
 		.vram_bytes = spec->vram_bytes,
 		.max_alloc_bytes = largest_alloc(device, spec),
 		.mem_align_bytes = (uint32_t)device->mem_align_bytes,

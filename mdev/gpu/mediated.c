@@ -280,7 +280,7 @@ static json_t *config_json(const struct mediated *mediated, const struct vgpu_sp
 	if (!strcmp(mediated->facts.type, "cpu") && mediated->facts.compute_units >= (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) &&
 	    !json_object_get(environment, "POCL_AFFINITY"))
 		json_object_set_new(environment, "POCL_AFFINITY", json_string("1"));
-	return json_pack("{si ss ss ss sI si si sI s{so so so} s{ss so ss sI sI sI ss sb}}",
+	return json_pack("{si ss ss ss sI si si sI s{so so so} s{ss so ss sI sI sI ss sb sb}}",
 			 "schema", 1, "uuid", spec->uuid, "name", spec->name, "profile", spec->profile,
 			 "vram_bytes", (json_int_t)spec->vram_bytes, "max_contexts", (int)spec->max_contexts,
 			 "max_direct_clients", VGPU_DIRECT_CLIENTS, "slack_bytes", (json_int_t)VGPU_SLACK_BYTES,
@@ -289,7 +289,8 @@ static json_t *config_json(const struct mediated *mediated, const struct vgpu_sp
 			 "engine", "icd", mediated->facts.icd, "environment", environment, "platform", mediated->device.platform,
 			 "platform_index", (json_int_t)mediated->device.platform_index,
 			 "device_index", (json_int_t)mediated->device.device_index, "memory_limit_bytes", (json_int_t)0,
-			 "cache_dir", mediated->settings->cache_dir, "unified", (int)mediated->device.unified);
+			 "cache_dir", mediated->settings->cache_dir, "unified", (int)mediated->device.unified, "svm",
+			 (int)(mediated->device.unified && mediated->device.svm));
 }
 
 static int mediated_prepare(struct parent *parent, const struct vgpu_spec *spec, int dir_fd, char ret_why[256])

@@ -256,6 +256,7 @@ int probe_parse_device(const json_t *entry, struct probe_device *ret_device, cha
 	json_reader_count(&reader, "mem_align_bytes", false, 1, 1u << 20, &device.mem_align_bytes);
 	json_reader_bool(&reader, "unified", &device.unified);
 	json_reader_bool(&reader, "native_kernel", &device.native_kernel);
+	json_reader_bool(&reader, "svm", &device.svm);
 	/* Fields of a newer probe are not refused: nobody here reads them. */
 	if (reader.error) {
 		memcpy(ret_why, reader.why, 256);

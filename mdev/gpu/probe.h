@@ -29,6 +29,7 @@ struct probe_device {
 	uint64_t mem_align_bytes;
 	bool unified;
 	bool native_kernel;
+	bool svm;			/* a kernel of the probe's went by raw pointers */
 	uint8_t *info;			/* heap: struct wire_info records, checked */
 	size_t info_bytes;
 };

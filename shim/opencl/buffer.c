@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/image.h"
+#include "shim/opencl/svm.h"
 
 #define ACCESS_FLAGS (CL_MEM_READ_WRITE | CL_MEM_READ_ONLY | CL_MEM_WRITE_ONLY)
 #define HOST_ACCESS_FLAGS (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)
@@ -44,7 +47,7 @@ static cl_int unified_create(struct _cl_mem *mem, const void *initial)
 		if (r < 0)
 			return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 		if (initial)
-			memcpy(mem->range.address, initial, mem->bytes);
+			copy_bytes(mem->range.address, initial, mem->bytes);
 	}
 	error = create_record(mem, &mem->range, NULL);
 	if (error && !mem->parent)
@@ -52,7 +55,7 @@ static cl_int unified_create(struct _cl_mem *mem, const void *initial)
 	return error;
 }
 
-/* A sub-buffer's last use, which its parent's memory must outlive. */
+/* The last use of a sub-buffer or an image in a buffer, which its parent's memory must outlive. */
 struct sub_end {
 	struct ring_wait wait;
 	struct ring_completion completion;
@@ -167,6 +170,8 @@ static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 static void staged_destroy(struct _cl_mem *mem)
 {
 	session_object_destroy(mem->context->session, WIRE_BUFFER_DESTROY, ID_BUFFER, mem->id);
+	if (mem->parent)	/* of an image: the engine keeps what it needs of it */
+		mem_release(mem->parent);
 }
 
 static uint8_t *staged_address(const struct _cl_mem *mem, size_t offset)
@@ -178,6 +183,29 @@ static uint8_t *staged_address(const struct _cl_mem *mem, size_t offset)
 
 const struct buffer_ops buffer_staged = { "staged", staged_create, staged_destroy, staged_address };
 
+static cl_int placed_create(struct _cl_mem *mem, const void *initial)
+{
+	(void)initial;		/* is what lies there */
+	return create_record(mem, &mem->range, NULL);
+}
+
+const struct buffer_ops buffer_placed = { "placed", placed_create, staged_destroy, unified_address };
+
+/* A host_ptr in shared virtual memory: the buffer is that memory, if a buffer can lie there. */
+static void place_in_svm(struct _cl_mem *mem)
+{
+	struct svm_place place;
+
+	if (!svm_find(mem->context, mem->host_ptr, &place))
+		return;
+	mem->uses_svm = true;
+	if (place.offset % mem->context->device->capset->mem_align_bytes || place.room < mem->bytes)
+		return;
+	mem->range = (struct memory_range){ .address = mem->host_ptr, .blob_id = place.mem->range.blob_id, .bytes = mem->bytes,
+					    .offset = place.mem->range.offset + place.offset };
+	mem->ops = &buffer_placed;
+}
+
 /* ---- creation ----------------------------------------------------------------------------------- */
 
 static bool one_at_most(cl_mem_flags flags)
@@ -185,7 +213,7 @@ static bool one_at_most(cl_mem_flags flags)
 	return (flags & (flags - 1)) == 0;
 }
 
-static cl_int flags_check(cl_mem_flags flags, const void *host_ptr)
+cl_int mem_flags_check(cl_mem_flags flags, const void *host_ptr)
 {
 	if (flags & ~(cl_mem_flags)(ACCESS_FLAGS | HOST_ACCESS_FLAGS | HOST_PTR_FLAGS))
 		return CL_INVALID_VALUE;
@@ -198,7 +226,7 @@ static cl_int flags_check(cl_mem_flags flags, const void *host_ptr)
 	return CL_SUCCESS;
 }
 
-static struct _cl_mem *mem_new(struct _cl_context *context, cl_mem_flags flags, size_t bytes, cl_int *ret_error)
+struct _cl_mem *mem_new(struct _cl_context *context, cl_mem_flags flags, size_t bytes, cl_int *ret_error)
 {
 	struct _cl_mem *mem = calloc(1, sizeof(*mem));
 
@@ -227,7 +255,7 @@ cl_mem vgpu_clCreateBufferWithProperties(cl_context context, const cl_mem_proper
 		return refuse(errcode_ret, CL_INVALID_CONTEXT);
 	if (properties && properties[0])
 		return refuse(errcode_ret, CL_INVALID_PROPERTY);
-	error = flags_check(flags, host_ptr);
+	error = mem_flags_check(flags, host_ptr);
 	if (!error && (size == 0 || size > context->device->capset->max_alloc_bytes))
 		error = CL_INVALID_BUFFER_SIZE;
 	if (!error && session_lost(context->session))
@@ -243,6 +271,7 @@ cl_mem vgpu_clCreateBufferWithProperties(cl_context context, const cl_mem_proper
 	}
 	if (flags & CL_MEM_USE_HOST_PTR)
 		mem->host_ptr = host_ptr;
+	place_in_svm(mem);
 	error = mem->ops->create(mem, host_ptr);
 	if (error) {
 		session_id_return(context->session, ID_BUFFER, mem->id);
@@ -261,7 +290,7 @@ cl_mem vgpu_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, 
 }
 
 /* OpenCL 3.0 §5.2.1, table 13: what is not said is inherited, what is said must not contradict. */
-static cl_int sub_flags(const struct _cl_mem *parent, cl_mem_flags *flags)
+cl_int mem_flags_inherit(const struct _cl_mem *parent, cl_mem_flags *flags)
 {
 	const cl_mem_flags parent_access = parent->flags & ACCESS_FLAGS, parent_host = parent->flags & HOST_ACCESS_FLAGS;
 
@@ -290,9 +319,9 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 	struct _cl_mem *mem;
 	cl_int error;
 
-	if (!object_is(parent, OBJECT_MEM) || parent->parent)
+	if (!mem_is_buffer(parent) || parent->parent)
 		return refuse(errcode_ret, CL_INVALID_MEM_OBJECT);
-	error = sub_flags(parent, &flags);
+	error = mem_flags_inherit(parent, &flags);
 	if (!error && (type != CL_BUFFER_CREATE_TYPE_REGION || !region))
 		error = CL_INVALID_VALUE;
 	if (!error && region->size == 0)
@@ -311,6 +340,7 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 		return NULL;
 	mem->parent = parent;
 	mem->origin = region->origin;
+	mem->uses_svm = parent->uses_svm;
 	mem->host_ptr = parent->host_ptr ? (uint8_t *)parent->host_ptr + region->origin : NULL;
 	mem->range = parent->range;
 	mem->range.slab = NULL;
@@ -350,6 +380,7 @@ void mem_release(struct _cl_mem *mem)
 	}
 	mem->ops->destroy(mem);
 	mem->object.kind = OBJECT_DEAD;
+	free(mem->image);
 	free(mem->properties);
 	free(mem);
 	context_release(context);
@@ -364,7 +395,7 @@ cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_
 		return CL_INVALID_MEM_OBJECT;
 	switch (param_name) {
 	case CL_MEM_TYPE:
-		INFO_ANSWER(cl_mem_object_type, CL_MEM_OBJECT_BUFFER);
+		INFO_ANSWER(cl_mem_object_type, mem->image ? mem->image->shape.type : CL_MEM_OBJECT_BUFFER);
 	case CL_MEM_FLAGS:
 		INFO_ANSWER(cl_mem_flags, mem->flags);
 	case CL_MEM_SIZE:
@@ -382,7 +413,7 @@ cl_int vgpu_clGetMemObjectInfo(cl_mem mem, cl_mem_info param_name, size_t param_
 	case CL_MEM_OFFSET:
 		INFO_ANSWER(size_t, mem->origin);
 	case CL_MEM_USES_SVM_POINTER:
-		INFO_ANSWER(cl_bool, CL_FALSE);
+		INFO_ANSWER(cl_bool, mem->uses_svm);
 	case CL_MEM_PROPERTIES:
 		return info_answer(mem->properties, mem->property_count * sizeof(*mem->properties), param_value_size,
 				   param_value, param_value_size_ret);

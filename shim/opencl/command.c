@@ -22,6 +22,8 @@ struct command_held {
 	struct memory_range staging;
 	struct _cl_mem **mems;		/* held; so is command.kernel */
 	uint32_t mem_count;
+	struct _cl_sampler **samplers;	/* held */
+	uint32_t sampler_count;
 	cl_event waits[];
 };
 
@@ -188,8 +190,13 @@ static void held_keep(struct command_held *held)
 	for (uint32_t i = 0; kernel && i < kernel->info->wire.arg_count; i++)
 		if (object_is(kernel->argument_mem[i], OBJECT_MEM))
 			held->mems[held->mem_count++] = kernel->argument_mem[i];
+	for (uint32_t i = 0; kernel && i < kernel->info->wire.arg_count; i++)
+		if (object_is(kernel->argument_sampler[i], OBJECT_SAMPLER))
+			held->samplers[held->sampler_count++] = kernel->argument_sampler[i];
 	for (uint32_t i = 0; i < held->mem_count; i++)
 		object_retain(held->mems[i]);
+	for (uint32_t i = 0; i < held->sampler_count; i++)
+		object_retain(held->samplers[i]);
 	if (kernel)
 		object_retain(held->command.kernel);
 }
@@ -200,6 +207,8 @@ static void held_free(struct command_held *held)
 		event_release(held->waits[i]);
 	for (uint32_t i = 0; i < held->mem_count; i++)
 		mem_release(held->mems[i]);
+	for (uint32_t i = 0; i < held->sampler_count; i++)
+		sampler_release(held->samplers[i]);
 	if (held->command.kernel)
 		kernel_release(held->command.kernel);
 	if (held->command.event)
@@ -211,15 +220,16 @@ static void held_free(struct command_held *held)
 static cl_int held_add_locked(struct session *session, const struct command *command)
 {
 	struct _cl_command_queue *queue = command->queue;
-	uint32_t mem_room = 2 + (command->kernel ? command->kernel->info->wire.arg_count : 0);
+	uint32_t sampler_room = command->kernel ? command->kernel->info->wire.arg_count : 0, mem_room = 2 + sampler_room;
 	struct command_held *held = calloc(1, sizeof(*held) + command->wait_count * sizeof(cl_event) +
-					   mem_room * sizeof(*held->mems) + command->body_bytes + command->tail_bytes);
+					   mem_room * sizeof(*held->mems) + sampler_room * sizeof(*held->samplers) + command->body_bytes + command->tail_bytes);
 	uint8_t *bytes;
 
 	if (!held)
 		return CL_OUT_OF_HOST_MEMORY;
 	held->mems = (void *)(held->waits + command->wait_count);
-	bytes = (uint8_t *)(held->mems + mem_room);
+	held->samplers = (void *)(held->mems + mem_room);
+	bytes = (uint8_t *)(held->samplers + sampler_room);
 	held->command = *command;
 	held->command.waits = held->waits;
 	for (cl_uint i = 0; i < command->wait_count; i++) {

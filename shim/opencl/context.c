@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shim/opencl/object.h"
+#include "shim/opencl/svm.h"
 
 static cl_int properties_check(const cl_context_properties *properties, size_t *ret_count)
 {
@@ -121,6 +122,7 @@ void context_release(struct _cl_context *context)
 	if (!object_release(context))
 		return;
 	end_callbacks_run(context->end_callbacks, context);
+	svm_finish(context->svm);
 	session_release(context->session);
 	pthread_mutex_destroy(&context->lock);
 	context->object.kind = OBJECT_DEAD;
@@ -157,18 +159,4 @@ cl_int vgpu_clSetContextDestructorCallback(cl_context context,
 	if (!object_is(context, OBJECT_CONTEXT))
 		return CL_INVALID_CONTEXT;
 	return end_callback_add(context, &context->end_callbacks, (void (*)(void *, void *))(void *)pfn_notify, user_data);
-}
-
-cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type image_type,
-				       cl_uint num_entries, cl_image_format *image_formats, cl_uint *num_image_formats)
-{
-	(void)flags;
-	(void)image_type;
-	if (!object_is(context, OBJECT_CONTEXT))
-		return CL_INVALID_CONTEXT;
-	if (num_entries == 0 && image_formats)
-		return CL_INVALID_VALUE;
-	if (num_image_formats)
-		*num_image_formats = 0;	/* no image support */
-	return CL_SUCCESS;
 }

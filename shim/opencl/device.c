@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/opencl/object.h"
+#include "shim/opencl/device_programs.h"
+#include "shim/opencl/svm.h"
 
 #define VENDOR "vgpud"
 
@@ -42,10 +43,15 @@ static const char *const carried_extensions[] = {
 	"cl_khr_expect_assume", "cl_khr_select_fprounding_mode", "cl_clang_storage_class_specifiers",
 };
 
+/* Those that need images. */
+static const char *const image_extensions[] = { "cl_khr_3d_image_writes", "cl_khr_image2d_from_buffer", "cl_khr_depth_images" };
+
 /* Optional features of OpenCL C 3.0 that need an API that is not there. */
 static const char *const dropped_features[] = {
-	"__opencl_c_images", "__opencl_c_3d_image_writes", "__opencl_c_read_write_images", "__opencl_c_pipes",
-	"__opencl_c_device_enqueue", "__opencl_c_subgroups",
+	"__opencl_c_pipes", "__opencl_c_device_enqueue", "__opencl_c_subgroups",
+};
+static const char *const image_features[] = {
+	"__opencl_c_images", "__opencl_c_3d_image_writes", "__opencl_c_read_write_images",
 };
 
 static bool listed(const char *name, size_t length, const char *const *list, size_t count)
@@ -106,10 +112,23 @@ static bool device_is_3(const struct _cl_device_id *device)
 	return strncmp(device_string(device, CL_DEVICE_VERSION), "OpenCL 3", 8) == 0;
 }
 
+static bool word_in(const char *word, const char *list)
+{
+	while (*list) {
+		size_t length = strcspn(list, " ");
+
+		if (length == strlen(word) && memcmp(list, word, length) == 0)
+			return true;
+		list += length;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
 static int extensions_filter(struct _cl_device_id *device)
 {
 	const char *all = device_string(device, CL_DEVICE_EXTENSIONS);
-	size_t words = sizeof(carried_extensions) / sizeof(*carried_extensions);
+	size_t words = strlen(all) / 2 + 1;
 
 	device->extensions = calloc(1, strlen(all) + 1);
 	device->extension_versions = calloc(words, sizeof(*device->extension_versions));
@@ -118,7 +137,8 @@ static int extensions_filter(struct _cl_device_id *device)
 	while (*all) {
 		size_t length = strcspn(all, " ");
 
-		if (LISTED(all, length, carried_extensions) && device->extension_count < words) {
+		if ((LISTED(all, length, carried_extensions) || device_programs_carry_extension(device, all, length) ||
+		     (device->images && LISTED(all, length, image_extensions))) && device->extension_count < words) {
 			cl_name_version *version = &device->extension_versions[device->extension_count++];
 
 			if (device->extensions[0])
@@ -147,6 +167,9 @@ static struct _cl_device_id *device_create(unsigned index, struct wire_capset *c
 	snprintf(device->name, sizeof(device->name), "vGPU %.*s", (int)sizeof(capset->vgpu_name) - 1, capset->vgpu_name);
 	snprintf(device->driver_version, sizeof(device->driver_version), "%s (host %.*s)", VGPU_VERSION,
 		 (int)sizeof(capset->host_version) - 1, capset->host_version);
+	device->images = capset->version_max >= 2 && (capset->flags & WIRE_CAPS_IMAGES) &&
+			 device_number(device, CL_DEVICE_IMAGE_SUPPORT, 0);
+	device->image2d_from_buffer = device->images && word_in("cl_khr_image2d_from_buffer", device_string(device, CL_DEVICE_EXTENSIONS));
 	if (extensions_filter(device) < 0) {
 		free(device->extensions);
 		free(device->extension_versions);
@@ -162,7 +185,9 @@ static struct _cl_device_id *device_create(unsigned index, struct wire_capset *c
 	device->out_of_order = device_number(device, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 0) &
 			       CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE;
 	device->non_uniform = device_number(device, CL_DEVICE_NON_UNIFORM_WORK_GROUP_SUPPORT, 0);
+	device->svm = svm_capabilities(capset, device_number(device, CL_DEVICE_SVM_CAPABILITIES, 0));
 	pthread_mutex_init(&device->lock, NULL);
+	pthread_mutex_init(&device->format_lock, NULL);
 	return device;
 }
 
@@ -173,6 +198,7 @@ static void after_fork(void)
 		struct _cl_device_id *device = inventory.devices[i];
 
 		pthread_mutex_init(&device->lock, NULL);
+		pthread_mutex_init(&device->format_lock, NULL);
 		if (device->session)
 			session_after_fork(device->session);
 	}
@@ -314,26 +340,11 @@ cl_int vgpu_clReleaseDevice(cl_device_id device)
 }
 
 /* Parameters whose answer is always zero: `bytes` of it. */
-static const struct {
+struct device_zero {
 	cl_device_info param;
 	size_t bytes;
-} device_zeros[] = {
-	{ CL_DEVICE_IMAGE_SUPPORT, sizeof(cl_bool) },
-	{ CL_DEVICE_MAX_READ_IMAGE_ARGS, sizeof(cl_uint) },
-	{ CL_DEVICE_MAX_WRITE_IMAGE_ARGS, sizeof(cl_uint) },
-	{ CL_DEVICE_MAX_READ_WRITE_IMAGE_ARGS, sizeof(cl_uint) },
-	{ CL_DEVICE_IMAGE2D_MAX_WIDTH, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE2D_MAX_HEIGHT, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE3D_MAX_WIDTH, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE3D_MAX_HEIGHT, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE3D_MAX_DEPTH, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, sizeof(size_t) },
-	{ CL_DEVICE_IMAGE_PITCH_ALIGNMENT, sizeof(cl_uint) },
-	{ CL_DEVICE_IMAGE_BASE_ADDRESS_ALIGNMENT, sizeof(cl_uint) },
-	{ CL_DEVICE_MAX_SAMPLERS, sizeof(cl_uint) },
-	{ CL_DEVICE_SVM_CAPABILITIES, sizeof(cl_device_svm_capabilities) },
-	{ CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT, sizeof(cl_uint) },
+};
+static const struct device_zero device_zeros[] = {
 	{ CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof(cl_uint) },
 	{ CL_DEVICE_PARTITION_PROPERTIES, sizeof(cl_device_partition_property) },
 	{ CL_DEVICE_PARTITION_AFFINITY_DOMAIN, sizeof(cl_device_affinity_domain) },
@@ -358,6 +369,24 @@ static const struct {
 	{ CL_DEVICE_SUB_GROUP_INDEPENDENT_FORWARD_PROGRESS, sizeof(cl_bool) },
 };
 
+/* Where there are no images. */
+static const struct device_zero image_zeros[] = {
+	{ CL_DEVICE_IMAGE_SUPPORT, sizeof(cl_bool) },
+	{ CL_DEVICE_MAX_READ_IMAGE_ARGS, sizeof(cl_uint) },
+	{ CL_DEVICE_MAX_WRITE_IMAGE_ARGS, sizeof(cl_uint) },
+	{ CL_DEVICE_MAX_READ_WRITE_IMAGE_ARGS, sizeof(cl_uint) },
+	{ CL_DEVICE_IMAGE2D_MAX_WIDTH, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE2D_MAX_HEIGHT, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE3D_MAX_WIDTH, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE3D_MAX_HEIGHT, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE3D_MAX_DEPTH, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, sizeof(size_t) },
+	{ CL_DEVICE_IMAGE_PITCH_ALIGNMENT, sizeof(cl_uint) },
+	{ CL_DEVICE_IMAGE_BASE_ADDRESS_ALIGNMENT, sizeof(cl_uint) },
+	{ CL_DEVICE_MAX_SAMPLERS, sizeof(cl_uint) },
+};
+
 static cl_int features_answer(const struct _cl_device_id *device, size_t room, void *ret_value, size_t *ret_bytes)
 {
 	size_t bytes = 0, count = 0;
@@ -373,7 +402,9 @@ static cl_int features_answer(const struct _cl_device_id *device, size_t room, v
 	for (size_t i = 0; i < bytes / sizeof(feature); i++) {
 		memcpy(&feature, (const uint8_t *)table + i * sizeof(feature), sizeof(feature));
 		feature.name[sizeof(feature.name) - 1] = '\0';
-		if (!LISTED(feature.name, strlen(feature.name), dropped_features))
+		if ((!LISTED(feature.name, strlen(feature.name), dropped_features) ||
+		     (!strcmp(feature.name, "__opencl_c_subgroups") && device_has_sub_groups(device))) &&
+		    (device->images || !LISTED(feature.name, strlen(feature.name), image_features)))
 			kept[count++] = feature;
 	}
 	error = info_answer(kept, count * sizeof(feature), room, ret_value, ret_bytes);
@@ -389,8 +420,11 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(device_zeros) / sizeof(*device_zeros); i++)
-		if (device_zeros[i].param == param_name)
+		if (device_zeros[i].param == param_name && !device_programs_carry_info(device, param_name))
 			return info_answer(zero, device_zeros[i].bytes, param_value_size, param_value, param_value_size_ret);
+	for (size_t i = 0; !device->images && i < sizeof(image_zeros) / sizeof(*image_zeros); i++)
+		if (image_zeros[i].param == param_name)
+			return info_answer(zero, image_zeros[i].bytes, param_value_size, param_value, param_value_size_ret);
 	switch (param_name) {
 	case CL_DEVICE_NAME:
 		INFO_ANSWER_STRING(device->name);
@@ -430,6 +464,10 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 				   param_value_size, param_value, param_value_size_ret);
 	case CL_DEVICE_OPENCL_C_FEATURES:
 		return features_answer(device, param_value_size, param_value, param_value_size_ret);
+	case CL_DEVICE_SVM_CAPABILITIES:
+		INFO_ANSWER(cl_device_svm_capabilities, device->svm);
+	case CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT:
+		INFO_ANSWER(cl_uint, device->svm ? (cl_uint)device_number(device, param_name, 0) : 0);
 	case CL_DEVICE_LATEST_CONFORMANCE_VERSION_PASSED:
 		INFO_ANSWER_STRING("v0000-00-00-00");
 	default:

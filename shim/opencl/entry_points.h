@@ -30,6 +30,9 @@
 	X(clEnqueueUnmapMemObject) X(clEnqueueMigrateMemObjects) \
 	X(clCreateProgramWithSource) X(clRetainProgram) X(clReleaseProgram) X(clBuildProgram) X(clGetProgramInfo) \
 	X(clGetProgramBuildInfo) X(clUnloadCompiler) X(clUnloadPlatformCompiler) \
+	X(clCreateProgramWithBinary) X(clCreateProgramWithBuiltInKernels) X(clCreateProgramWithIL) X(clCompileProgram) \
+	X(clLinkProgram) X(clSetProgramReleaseCallback) X(clSetProgramSpecializationConstant) \
+	X(clGetKernelSubGroupInfo) X(clGetKernelSubGroupInfoKHR) \
 	X(clCreateKernel) X(clCreateKernelsInProgram) X(clCloneKernel) X(clRetainKernel) X(clReleaseKernel) \
 	X(clSetKernelArg) X(clGetKernelInfo) X(clGetKernelArgInfo) X(clGetKernelWorkGroupInfo) \
 	X(clEnqueueNDRangeKernel) X(clEnqueueTask) \
@@ -39,20 +42,18 @@
 	X(clSetEventCallback) X(clCreateUserEvent) X(clSetUserEventStatus) \
 	X(clGetDeviceAndHostTimer) X(clGetHostTimer) \
 	X(clGetExtensionFunctionAddress) X(clGetExtensionFunctionAddressForPlatform) \
-	X(clGetSupportedImageFormats)
-
-/* In unsupported.c. docs/OPENCL.md says which error each one answers. */
-#define ENTRY_POINTS_UNSUPPORTED(X) \
+	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
+	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
+	X(clGetSupportedImageFormats) \
 	X(clCreateImage) X(clCreateImage2D) X(clCreateImage3D) X(clCreateImageWithProperties) X(clGetImageInfo) \
 	X(clEnqueueReadImage) X(clEnqueueWriteImage) X(clEnqueueCopyImage) X(clEnqueueCopyImageToBuffer) \
 	X(clEnqueueCopyBufferToImage) X(clEnqueueFillImage) X(clEnqueueMapImage) \
-	X(clCreateSampler) X(clCreateSamplerWithProperties) X(clRetainSampler) X(clReleaseSampler) X(clGetSamplerInfo) \
+	X(clCreateSampler) X(clCreateSamplerWithProperties) X(clRetainSampler) X(clReleaseSampler) X(clGetSamplerInfo)
+
+/* In unsupported.c. docs/OPENCL.md says which error each one answers. */
+#define ENTRY_POINTS_UNSUPPORTED(X) \
 	X(clCreatePipe) X(clGetPipeInfo) \
-	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
-	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
-	X(clCreateProgramWithBinary) X(clCreateProgramWithBuiltInKernels) X(clCreateProgramWithIL) X(clCompileProgram) \
-	X(clLinkProgram) X(clSetProgramReleaseCallback) X(clSetProgramSpecializationConstant) \
-	X(clGetKernelSubGroupInfo) X(clGetKernelSubGroupInfoKHR) X(clSetDefaultDeviceCommandQueue) \
+	X(clSetDefaultDeviceCommandQueue) \
 	X(clEnqueueNativeKernel) X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) \
 	X(clReleaseDeviceEXT) \
 	X(clCreateFromGLBuffer) X(clCreateFromGLTexture) X(clCreateFromGLTexture2D) X(clCreateFromGLTexture3D) \

@@ -31,6 +31,8 @@ static const struct {
 	void *function;
 } extension_functions[] = {
 	{ "clIcdGetPlatformIDsKHR", (void *)clIcdGetPlatformIDsKHR },
+	{ "clCreateProgramWithILKHR", (void *)vgpu_clCreateProgramWithIL },	/* cl_khr_il_program: the same function */
+	{ "clGetKernelSubGroupInfoKHR", (void *)vgpu_clGetKernelSubGroupInfoKHR },
 	{ "clGetPlatformInfo", (void *)clGetPlatformInfo },	/* the Khronos loader looks it up (cl_khr_icd) */
 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/opencl/object.h"
+#include "shim/opencl/build.h"
 
 #define VALUE_ROOM_UNKNOWN 16u	/* for a value whose size the host did not tell */
 
@@ -31,6 +31,9 @@ static int snapshot_make(struct _cl_kernel *kernel)
 	kernel->argument_room = calloc(count + 1, sizeof(*kernel->argument_room));
 	kernel->argument_set = calloc(count + 1, sizeof(*kernel->argument_set));
 	kernel->argument_mem = calloc(count + 1, sizeof(struct _cl_mem *));
+	kernel->argument_sampler = calloc(count + 1, sizeof(struct _cl_sampler *));
+	if (!kernel->argument_sampler)
+		return -1;
 	if (!kernel->argument_offset || !kernel->argument_room || !kernel->argument_set || !kernel->argument_mem)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
@@ -55,6 +58,7 @@ static void kernel_free(struct _cl_kernel *kernel)
 	free(kernel->argument_room);
 	free(kernel->argument_set);
 	free(kernel->argument_mem);
+	free(kernel->argument_sampler);
 	free(kernel);
 }
 
@@ -132,7 +136,7 @@ cl_kernel vgpu_clCreateKernel(cl_program program, const char *kernel_name, cl_in
 		return refuse(errcode_ret, CL_INVALID_VALUE);
 	pthread_mutex_lock(&program->lock);
 	build = program->build;
-	if (!build || build->status != CL_BUILD_SUCCESS) {
+	if (!build_is_executable(build)) {
 		refuse(errcode_ret, CL_INVALID_PROGRAM_EXECUTABLE);
 	} else {
 		refuse(errcode_ret, CL_INVALID_KERNEL_NAME);
@@ -155,7 +159,7 @@ cl_int vgpu_clCreateKernelsInProgram(cl_program program, cl_uint num_kernels, cl
 	if (!object_is(program, OBJECT_PROGRAM))
 		return CL_INVALID_PROGRAM;
 	pthread_mutex_lock(&program->lock);
-	if (!program->build || program->build->status != CL_BUILD_SUCCESS)
+	if (!build_is_executable(program->build))
 		error = CL_INVALID_PROGRAM_EXECUTABLE;
 	else
 		count = program->build->kernel_count;
@@ -207,6 +211,7 @@ cl_kernel vgpu_clCloneKernel(cl_kernel source_kernel, cl_int *errcode_ret)
 	memcpy(kernel->argument_room, source_kernel->argument_room, count * sizeof(*kernel->argument_room));
 	memcpy(kernel->argument_set, source_kernel->argument_set, count * sizeof(*kernel->argument_set));
 	memcpy(kernel->argument_mem, source_kernel->argument_mem, count * sizeof(struct _cl_mem *));
+	memcpy(kernel->argument_sampler, source_kernel->argument_sampler, count * sizeof(struct _cl_sampler *));
 	kernel->missing = source_kernel->missing;
 	kernel->local_mem_bytes = source_kernel->local_mem_bytes;
 	return kernel;
@@ -264,8 +269,47 @@ static cl_int set_buffer(struct _cl_kernel *kernel, cl_uint index, size_t bytes,
 		return CL_INVALID_MEM_OBJECT;
 	if (mem && mem->context != kernel->program->context)
 		return CL_INVALID_MEM_OBJECT;
+	if (mem && mem->image)
+		return CL_INVALID_ARG_VALUE;
 	arg->object = mem ? mem->id : 0;
 	kernel->argument_mem[index] = mem;
+	return CL_SUCCESS;
+}
+
+/* OpenCL 3.0 §5.9.2: no NULL; what the kernel writes must not be made for reading only, and the other way. */
+static cl_int set_image(struct _cl_kernel *kernel, cl_uint index, size_t bytes, const void *value, struct wire_arg *arg)
+{
+	const uint32_t access = kernel->info->arguments[index].wire.access_qualifier;
+	struct _cl_mem *mem = NULL;
+
+	if (bytes != sizeof(cl_mem))
+		return CL_INVALID_ARG_SIZE;
+	if (!value)
+		return CL_INVALID_ARG_VALUE;
+	memcpy(&mem, value, sizeof(mem));
+	if (!object_is(mem, OBJECT_MEM) || mem->context != kernel->program->context)
+		return CL_INVALID_MEM_OBJECT;
+	if (!mem->image || (access == CL_KERNEL_ARG_ACCESS_READ_ONLY && (mem->flags & CL_MEM_WRITE_ONLY)) ||
+	    (access == CL_KERNEL_ARG_ACCESS_WRITE_ONLY && (mem->flags & CL_MEM_READ_ONLY)))
+		return CL_INVALID_ARG_VALUE;
+	arg->object = mem->id;
+	kernel->argument_mem[index] = mem;
+	return CL_SUCCESS;
+}
+
+static cl_int set_sampler(struct _cl_kernel *kernel, cl_uint index, size_t bytes, const void *value, struct wire_arg *arg)
+{
+	struct _cl_sampler *sampler = NULL;
+
+	if (bytes != sizeof(cl_sampler))
+		return CL_INVALID_ARG_SIZE;
+	if (!value)
+		return CL_INVALID_ARG_VALUE;
+	memcpy(&sampler, value, sizeof(sampler));
+	if (!object_is(sampler, OBJECT_SAMPLER) || sampler->context != kernel->program->context)
+		return CL_INVALID_SAMPLER;
+	arg->object = sampler->id;
+	kernel->argument_sampler[index] = sampler;
 	return CL_SUCCESS;
 }
 
@@ -302,6 +346,16 @@ static void argument_trim(struct _cl_kernel *kernel, cl_uint index, size_t room)
 		kernel->argument_offset[i] -= (uint32_t)less;
 }
 
+void kernel_argument_set(struct _cl_kernel *kernel, cl_uint index, const struct wire_arg *arg, struct _cl_mem *mem)
+{
+	memcpy(kernel->snapshot + kernel->argument_offset[index], arg, sizeof(*arg));
+	kernel->argument_mem[index] = mem;
+	if (!kernel->argument_set[index]) {
+		kernel->argument_set[index] = true;
+		kernel->missing--;
+	}
+}
+
 cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size, const void *arg_value)
 {
 	struct wire_arg arg = { 0 };
@@ -316,6 +370,12 @@ cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size,
 	case WIRE_ARG_BUFFER:
 		error = set_buffer(kernel, arg_index, arg_size, arg_value, &arg);
 		break;
+	case WIRE_ARG_IMAGE:
+		error = set_image(kernel, arg_index, arg_size, arg_value, &arg);
+		break;
+	case WIRE_ARG_SAMPLER:
+		error = set_sampler(kernel, arg_index, arg_size, arg_value, &arg);
+		break;
 	case WIRE_ARG_LOCAL:
 		error = set_local(kernel, arg_index, arg_size, arg_value, &arg);
 		break;
@@ -329,11 +389,7 @@ cl_int vgpu_clSetKernelArg(cl_kernel kernel, cl_uint arg_index, size_t arg_size,
 	}
 	if (error)
 		return error;
-	memcpy(kernel->snapshot + kernel->argument_offset[arg_index], &arg, sizeof(arg));
-	if (!kernel->argument_set[arg_index]) {
-		kernel->argument_set[arg_index] = true;
-		kernel->missing--;
-	}
+	kernel_argument_set(kernel, arg_index, &arg, kernel->argument_mem[arg_index]);
 	return CL_SUCCESS;
 }
 

@@ -9,14 +9,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shim/copy.h"
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/image.h"
 
 #define WRITE_FLAGS (CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION)
 
-/* A command that only keeps its place in the queue. */
-static cl_int place(const struct transfer *transfer, cl_event *ret_event)
+cl_int transfer_place(const struct transfer *transfer, cl_event *ret_event)
 {
 	cl_int error;
 
@@ -44,7 +45,7 @@ static cl_int map_staged(const struct transfer *transfer, struct mapping *mappin
 		return r == -ENOMEM ? CL_MAP_FAILURE : CL_DEVICE_NOT_AVAILABLE;
 	mapping->pointer = mapping->staging.address;
 	if (mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION)
-		error = place(transfer, ret_event);
+		error = transfer_place(transfer, ret_event);
 	else if (!transfer->blocking)
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, ret_event);
 	else
@@ -70,13 +71,34 @@ static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, c
 {
 	struct _cl_mem *mem = transfer->mem;
 
-	if (mem->host_ptr) {
+	if (mem->host_ptr && !mem_in_place(mem)) {
 		mapping->pointer = (uint8_t *)mem->host_ptr + transfer->offset;
-		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? place(transfer, ret_event) :
+		return mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION ? transfer_place(transfer, ret_event) :
 			transfer_read(transfer, mapping->pointer, ret_event);
 	}
 	mapping->pointer = mem->ops->address(mem, transfer->offset);
-	return mapping->pointer ? place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
+	return mapping->pointer ? transfer_place(transfer, ret_event) : map_staged(transfer, mapping, ret_event);
+}
+
+cl_int map_flags_check(const struct _cl_mem *mem, cl_map_flags flags)
+{
+	const cl_map_flags known = CL_MAP_READ | WRITE_FLAGS;
+
+	if ((flags & ~known) || ((flags & CL_MAP_WRITE_INVALIDATE_REGION) && (flags & (CL_MAP_READ | CL_MAP_WRITE))))
+		return CL_INVALID_VALUE;
+	if (((flags & CL_MAP_READ) && (mem->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))) ||
+	    ((flags & WRITE_FLAGS) && (mem->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))))
+		return CL_INVALID_OPERATION;
+	return CL_SUCCESS;
+}
+
+void mapping_add(struct _cl_mem *mem, struct mapping *mapping)
+{
+	pthread_mutex_lock(&mem->context->lock);
+	mapping->next = mem->mappings;
+	mem->mappings = mapping;
+	mem->map_count++;
+	pthread_mutex_unlock(&mem->context->lock);
 }
 
 void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking_map, cl_map_flags map_flags,
@@ -85,18 +107,14 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 {
 	const struct transfer transfer = { queue, buffer, offset, cb, blocking_map, num_events_in_wait_list,
 					   event_wait_list, CL_COMMAND_MAP_BUFFER };
-	const cl_map_flags known = CL_MAP_READ | WRITE_FLAGS;
 	struct mapping *mapping;
 	cl_int error = transfer_check(queue, buffer, offset, cb, num_events_in_wait_list, event_wait_list);
 
 	if (error)
 		return refuse(errcode_ret, error);
-	if ((map_flags & ~known) ||
-	    ((map_flags & CL_MAP_WRITE_INVALIDATE_REGION) && (map_flags & (CL_MAP_READ | CL_MAP_WRITE))))
-		return refuse(errcode_ret, CL_INVALID_VALUE);
-	if (((map_flags & CL_MAP_READ) && (buffer->flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS))) ||
-	    ((map_flags & WRITE_FLAGS) && (buffer->flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS))))
-		return refuse(errcode_ret, CL_INVALID_OPERATION);
+	error = map_flags_check(buffer, map_flags);
+	if (error)
+		return refuse(errcode_ret, error);
 	if (blocking_map && waits_failed(num_events_in_wait_list, event_wait_list))
 		return refuse(errcode_ret, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
 	mapping = calloc(1, sizeof(*mapping));
@@ -105,16 +123,13 @@ void *vgpu_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blo
 	mapping->offset = offset;
 	mapping->bytes = cb;
 	mapping->flags = map_flags;
+	mapping->over = blocking_map;
 	error = map_do(&transfer, mapping, event);
 	if (error) {
 		free(mapping);
 		return refuse(errcode_ret, error);
 	}
-	pthread_mutex_lock(&buffer->context->lock);
-	mapping->next = buffer->mappings;
-	buffer->mappings = mapping;
-	buffer->map_count++;
-	pthread_mutex_unlock(&buffer->context->lock);
+	mapping_add(buffer, mapping);
 	refuse(errcode_ret, CL_SUCCESS);
 	return mapping->pointer;
 }
@@ -132,6 +147,20 @@ static struct mapping *mapping_take(struct _cl_mem *mem, const void *pointer)
 	}
 	pthread_mutex_unlock(&mem->context->lock);
 	return mapping;
+}
+
+/* From the application's own memory. No command that has not ended uses the region (OpenCL 3.0 §5.5.2: the application sees to
+ * that), so it is one copy at once, whatever else is under way on the queue. */
+static cl_int write_back(const struct transfer *transfer, const struct mapping *mapping, cl_event *event)
+{
+	struct session *session = transfer->queue->context->session;
+	uint8_t *device = transfer->mem->ops->address(transfer->mem, mapping->offset);
+
+	if (!device || !mapping->over || session_lost(session) || __atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE) ||
+	    !waits_over(transfer->wait_count, transfer->waits) || waits_failed(transfer->wait_count, transfer->waits))
+		return transfer_write(transfer, mapping->pointer, event);
+	copy_bytes(device, mapping->pointer, mapping->bytes);
+	return transfer_place(transfer, event);
 }
 
 cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *mapped_ptr,
@@ -156,16 +185,18 @@ cl_int vgpu_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem mem, void *ma
 		return CL_INVALID_VALUE;
 	transfer.offset = mapping->offset;
 	transfer.bytes = mapping->bytes;
-	if (!(mapping->flags & WRITE_FLAGS)) {
+	if (mem->image) {
+		error = image_unmap(&transfer, mapping, event);
+	} else if (!(mapping->flags & WRITE_FLAGS)) {
 		/* A map that is not over yet may still be to write its staging: that goes back in the unmap's turn. */
 		error = mapping->staging.slab ? transfer_marker(&transfer, &mapping->staging, event) :
-						place(&transfer, event);
-	} else if (mem->host_ptr) {
-		error = transfer_write(&transfer, mapping->pointer, event);
+						transfer_place(&transfer, event);
+	} else if (mem->host_ptr && !mem_in_place(mem)) {
+		error = write_back(&transfer, mapping, event);
 	} else if (mapping->staging.slab) {
 		error = transfer_record(&transfer, WIRE_BUFFER_WRITE, &mapping->staging, true, event);
 	} else {
-		error = place(&transfer, event);
+		error = transfer_place(&transfer, event);
 	}
 	if (mapping->queue)
 		queue_release(mapping->queue);

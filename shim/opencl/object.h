@@ -12,6 +12,7 @@
 
 #include "shim/memory.h"
 #include "shim/opencl/entry_points.h"
+#include "shim/opencl/recipe.h"
 #include "shim/opencl/session.h"
 #include "shim/ring.h"
 
@@ -24,6 +25,7 @@ enum object_kind {
 	OBJECT_PROGRAM,
 	OBJECT_KERNEL,
 	OBJECT_EVENT,
+	OBJECT_SAMPLER,
 	OBJECT_DEAD = 0x76474cff,	/* what a freed object says as long as its memory is not used again */
 };
 
@@ -96,6 +98,11 @@ struct _cl_device_id {
 	size_t max_parameter_bytes;
 	bool out_of_order;		/* accepted; run in order */
 	bool non_uniform;
+	bool images;			/* the host carries them, and the device has them */
+	bool image2d_from_buffer;
+	pthread_mutex_t format_lock;	/* guards formats */
+	struct image_formats *formats;	/* NULL: nobody has asked */
+	cl_device_svm_capabilities svm;
 	pthread_mutex_t lock;		/* guards session */
 	struct session *session;	/* held, until lost */
 };
@@ -123,8 +130,10 @@ struct _cl_context {
 	void *notify_data;
 	pthread_mutex_t lock;		/* guards end_callbacks of the context and of its memory objects, and maps */
 	struct end_callback *end_callbacks;
+	struct svm *svm;		/* svm.h; NULL until it is used; made under lock */
 };
 
+struct svm;
 struct command_held;
 struct _cl_command_queue {
 	struct object object;
@@ -147,8 +156,10 @@ struct _cl_command_queue {
 struct mapping {
 	struct mapping *next;
 	void *pointer;
-	size_t offset, bytes;
+	size_t offset, bytes;		/* of a buffer */
+	size_t origin[3], region[3];	/* of an image */
 	cl_map_flags flags;
+	bool over;			/* it was when its call returned: the region is the application's, and of no command's */
 	struct memory_range staging;	/* slab NULL: none */
 	struct _cl_command_queue *queue;	/* with staging: of the map, held; the engine may still be filling it */
 };
@@ -157,18 +168,40 @@ struct _cl_mem {
 	struct object object;
 	struct _cl_context *context;
 	const struct buffer_ops *ops;
+	struct image *image;		/* owned; NULL: a buffer */
 	cl_mem_flags flags;
 	size_t bytes;
 	void *host_ptr;			/* as given with USE_HOST_PTR */
-	struct _cl_mem *parent;		/* of a sub-buffer, held */
+	bool uses_svm;			/* which is shared virtual memory */
+	struct _cl_mem *parent;		/* of a sub-buffer or an image in a buffer, held */
 	size_t origin;
-	uint32_t id;
-	struct memory_range range;	/* unified: where it lies (a sub-buffer's has no slab); else zero */
+	uint32_t id;			/* images' are of the same kind */
+	struct memory_range range;	/* unified: where it lies (one in a parent has no slab); else zero */
 	cl_mem_properties *properties;
 	size_t property_count;
 	struct mapping *mappings;	/* guarded by context->lock, as map_count */
 	cl_uint map_count;
 	struct end_callback *end_callbacks;
+};
+
+static inline bool mem_is_buffer(const struct _cl_mem *mem)
+{
+	return object_is(mem, OBJECT_MEM) && !mem->image;
+}
+static inline bool mem_is_image(const struct _cl_mem *mem)
+{
+	return object_is(mem, OBJECT_MEM) && mem->image;
+}
+
+struct _cl_sampler {
+	struct object object;
+	struct _cl_context *context;
+	uint32_t id;
+	cl_bool normalized;
+	cl_addressing_mode addressing;
+	cl_filter_mode filter;
+	cl_sampler_properties *properties;
+	size_t property_count;		/* with the closing 0 */
 };
 
 struct argument_info {
@@ -180,12 +213,15 @@ struct kernel_info {
 	const char *name, *attributes;
 	struct argument_info *arguments;
 };
-/* One build's outcome; kernels hold it. */
+/* One build, compilation or link, and its outcome; kernels hold it. */
 struct build {
 	uint32_t references;		/* atomic */
 	uint32_t id;			/* WIRE program; destroyed with the last reference */
 	struct session *session;	/* borrowed from the program */
+	struct recipe *recipe;		/* what it is made from, and what it makes */
+	struct build_request *request;	/* build.c's, while it is under way */
 	bool refused;			/* there is nothing at the engine to destroy */
+	uint32_t over;			/* atomic; what follows is valid (acquire) */
 	cl_build_status status;
 	cl_int error;
 	char *options;
@@ -198,12 +234,15 @@ struct build {
 struct _cl_program {
 	struct object object;
 	struct _cl_context *context;
-	char *source;
-	size_t source_bytes;
-	pthread_mutex_t lock;		/* guards build and kernel_count */
-	struct build *build;		/* of the last clBuildProgram, or NULL */
+	/* What it was created from; a linked program has none of them. */
+	struct text *source;
+	struct text *il;
+	struct recipe *binary;
+	pthread_mutex_t lock;		/* guards what follows */
+	struct build *build;		/* the last one, perhaps under way, or NULL */
 	cl_uint kernel_count;		/* attached */
-	bool building;
+	cl_uint constant_count;		/* of IL, as set so far */
+	struct recipe_constant *constants;
 };
 
 struct _cl_kernel {
@@ -221,6 +260,7 @@ struct _cl_kernel {
 	uint32_t *argument_room;	/* bytes kept for its value */
 	bool *argument_set;
 	struct _cl_mem **argument_mem;	/* as set, not held: the application keeps them until it has enqueued */
+	struct _cl_sampler **argument_sampler;	/* likewise */
 };
 
 /* What the shim itself does when a record is over: a read's copy out of staging. */
@@ -233,7 +273,7 @@ struct hook {
 	size_t bytes;
 	struct memory_range staging;
 	bool claimed;
-	/* Rows, for rectangles: 0 = one piece. */
+	/* Of an image: rows without gaps in staging, at these pitches in the destination. */
 	size_t row_bytes, rows, slices, row_pitch, slice_pitch;
 };
 
@@ -283,12 +323,12 @@ cl_uint devices_get(struct _cl_device_id ***ret_devices);
 /* The capset's value, or NULL. */
 const void *device_info_find(const struct _cl_device_id *device, uint32_t param, size_t *ret_bytes);
 
-/* build.c */
-/* Builds the source on the device and waits for it. CL_SUCCESS with *ret_build, also of a build that failed. */
-cl_int build_create(struct _cl_program *program, const char *options, struct build **ret_build);
-void build_release(struct build *build);
 /* kernel.c */
+/* The argument is what the record of an NDRange carries from now on; mem: whose it is, or NULL. */
+void kernel_argument_set(struct _cl_kernel *kernel, cl_uint index, const struct wire_arg *arg, struct _cl_mem *mem);
 void kernel_release(struct _cl_kernel *kernel);
+/* sampler.c */
+void sampler_release(struct _cl_sampler *sampler);
 /* program.c */
 void program_release(struct _cl_program *program);
 /* context.c, queue.c */

@@ -1,46 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs from source. A build is an object of its own (build.c), so that kernels keep theirs while it is built again.
+ * Programs and what they are created from: source, intermediate language, a binary (container.h).
+ *
+ * A build is an object of its own (build.h), so that kernels keep theirs while the program is built again.
  */
+#include "shim/opencl/program.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/opencl/object.h"
+#include "shim/opencl/container.h"
+#include "shim/opencl/spirv.h"
 
-cl_program vgpu_clCreateProgramWithSource(cl_context context, cl_uint count, const char **strings,
-					  const size_t *lengths, cl_int *errcode_ret)
+struct _cl_program *program_new(struct _cl_context *context)
 {
-	struct _cl_program *program;
-	size_t bytes = 0;
+	struct _cl_program *program = calloc(1, sizeof(*program));
 
-	if (!object_is(context, OBJECT_CONTEXT))
-		return refuse(errcode_ret, CL_INVALID_CONTEXT);
-	if (count == 0 || !strings)
-		return refuse(errcode_ret, CL_INVALID_VALUE);
-	for (cl_uint i = 0; i < count; i++) {
-		if (!strings[i])
-			return refuse(errcode_ret, CL_INVALID_VALUE);
-		bytes += lengths && lengths[i] ? lengths[i] : strlen(strings[i]);
-	}
-	program = calloc(1, sizeof(*program));
-	if (program)
-		program->source = malloc(bytes + 1);
-	if (!program || !program->source) {
-		free(program);
-		return refuse(errcode_ret, CL_OUT_OF_HOST_MEMORY);
-	}
-	for (cl_uint i = 0; i < count; i++) {
-		size_t length = lengths && lengths[i] ? lengths[i] : strlen(strings[i]);
-
-		memcpy(program->source + program->source_bytes, strings[i], length);
-		program->source_bytes += length;
-	}
-	program->source[bytes] = '\0';
+	if (!program)
+		return NULL;
 	program->context = context;
 	pthread_mutex_init(&program->lock, NULL);
 	object_init(&program->object, OBJECT_PROGRAM);
 	object_retain(context);
-	refuse(errcode_ret, CL_SUCCESS);
 	return program;
 }
 
@@ -53,184 +35,231 @@ void program_release(struct _cl_program *program)
 	build_release(program->build);
 	pthread_mutex_destroy(&program->lock);
 	program->object.kind = OBJECT_DEAD;
-	free(program->source);
+	text_release(program->source);
+	text_release(program->il);
+	recipe_release(program->binary);
+	free(program->constants);
 	free(program);
 	context_release(context);
 }
 
 OBJECT_REFERENCE_CALLS(Program, cl_program, OBJECT_PROGRAM, CL_INVALID_PROGRAM, program_release)
 
-static cl_int device_list_check(const struct _cl_context *context, cl_uint count, const cl_device_id *list)
+/* ---- source ------------------------------------------------------------------------------------ */
+
+cl_program vgpu_clCreateProgramWithSource(cl_context context, cl_uint count, const char **strings,
+					  const size_t *lengths, cl_int *errcode_ret)
 {
-	if ((count == 0) != (list == NULL))
-		return CL_INVALID_VALUE;
-	for (cl_uint i = 0; i < count; i++)
-		if (!object_is(list[i], OBJECT_DEVICE) || list[i] != context->device)
-			return CL_INVALID_DEVICE;
-	return CL_SUCCESS;
+	struct _cl_program *program;
+	size_t bytes = 0, used = 0;
+	char *whole;
+
+	if (!object_is(context, OBJECT_CONTEXT))
+		return refuse(errcode_ret, CL_INVALID_CONTEXT);
+	if (count == 0 || !strings)
+		return refuse(errcode_ret, CL_INVALID_VALUE);
+	for (cl_uint i = 0; i < count; i++) {
+		if (!strings[i])
+			return refuse(errcode_ret, CL_INVALID_VALUE);
+		bytes += lengths && lengths[i] ? lengths[i] : strlen(strings[i]);
+	}
+	whole = malloc(bytes + 1);
+	if (!whole)
+		return refuse(errcode_ret, CL_OUT_OF_HOST_MEMORY);
+	for (cl_uint i = 0; i < count; i++) {
+		size_t length = lengths && lengths[i] ? lengths[i] : strlen(strings[i]);
+
+		memcpy(whole + used, strings[i], length);
+		used += length;
+	}
+	program = program_new(context);
+	if (program)
+		program->source = text_create(whole, bytes);
+	free(whole);
+	if (program && !program->source) {
+		program_release(program);
+		program = NULL;
+	}
+	refuse(errcode_ret, program ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY);
+	return program;
 }
 
-/* With a callback the specification lets the build run later; here it has run when the callback is called. */
-cl_int vgpu_clBuildProgram(cl_program program, cl_uint num_devices, const cl_device_id *device_list,
-			   const char *options, void(CL_CALLBACK *pfn_notify)(cl_program program, void *user_data),
-			   void *user_data)
+/* ---- intermediate language --------------------------------------------------------------------- */
+
+cl_program vgpu_clCreateProgramWithIL(cl_context context, const void *il, size_t length, cl_int *errcode_ret)
 {
-	struct build *build = NULL, *before;
-	cl_int error;
+	struct _cl_program *program;
+
+	if (!object_is(context, OBJECT_CONTEXT))
+		return refuse(errcode_ret, CL_INVALID_CONTEXT);
+	if (!session_has(context->session, WIRE_CAPS_IL))
+		return refuse(errcode_ret, CL_INVALID_OPERATION);
+	if (!il || length == 0 || !spirv_is_module(il, length))
+		return refuse(errcode_ret, CL_INVALID_VALUE);
+	program = program_new(context);
+	if (program)
+		program->il = text_create(il, length);
+	if (program && !program->il) {
+		program_release(program);
+		program = NULL;
+	}
+	refuse(errcode_ret, program ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY);
+	return program;
+}
+
+/* A device without any answers CL_INVALID_OPERATION (OpenCL 3.0, appendix on intermediate language programs). */
+cl_int vgpu_clSetProgramSpecializationConstant(cl_program program, cl_uint spec_id, size_t spec_size, const void *spec_value)
+{
+	struct recipe_constant *constants;
+	uint32_t bytes;
+	cl_uint i = 0;
 
 	if (!object_is(program, OBJECT_PROGRAM))
 		return CL_INVALID_PROGRAM;
-	error = device_list_check(program->context, num_devices, device_list);
-	if (error)
-		return error;
-	if (!pfn_notify && user_data)
-		return CL_INVALID_VALUE;
-	pthread_mutex_lock(&program->lock);
-	if (program->building || program->kernel_count) {
-		pthread_mutex_unlock(&program->lock);
+	if (!session_has(program->context->session, WIRE_CAPS_IL))
 		return CL_INVALID_OPERATION;
-	}
-	program->building = true;
-	pthread_mutex_unlock(&program->lock);
-
-	error = build_create(program, options, &build);
-	pthread_mutex_lock(&program->lock);
-	before = program->build;
-	program->build = build;
-	program->building = false;
-	pthread_mutex_unlock(&program->lock);
-	build_release(before);
-	if (!error)
-		error = build->error;
-	if (pfn_notify) {
-		pfn_notify(program, user_data);
-		return CL_SUCCESS;	/* the outcome is asked for in the callback */
-	}
-	return error;
-}
-
-/* The build's kernel names, separated by semicolons. */
-static cl_int kernel_names_answer(const struct build *build, size_t room, void *ret_value, size_t *ret_bytes)
-{
-	size_t bytes = 1;
-	char *names;
-	cl_int error;
-
-	for (cl_uint i = 0; i < build->kernel_count; i++)
-		bytes += strlen(build->kernels[i].name) + 1;
-	names = calloc(1, bytes);
-	if (!names)
-		return CL_OUT_OF_HOST_MEMORY;
-	for (cl_uint i = 0; i < build->kernel_count; i++) {
-		if (i)
-			strcat(names, ";");
-		strcat(names, build->kernels[i].name);
-	}
-	error = info_answer(names, strlen(names) + 1, room, ret_value, ret_bytes);
-	free(names);
-	return error;
-}
-
-static cl_int program_info_locked(cl_program program, cl_program_info param_name, size_t param_value_size,
-				  void *param_value, size_t *param_value_size_ret)
-{
-	const struct build *build = program->build;
-	bool built = build && build->status == CL_BUILD_SUCCESS;
-
-	switch (param_name) {
-	case CL_PROGRAM_REFERENCE_COUNT:
-		INFO_ANSWER(cl_uint, object_references(program));
-	case CL_PROGRAM_CONTEXT:
-		INFO_ANSWER(cl_context, program->context);
-	case CL_PROGRAM_NUM_DEVICES:
-		INFO_ANSWER(cl_uint, 1);
-	case CL_PROGRAM_DEVICES:
-		INFO_ANSWER(cl_device_id, program->context->device);
-	case CL_PROGRAM_SOURCE:
-		INFO_ANSWER_STRING(program->source);
-	case CL_PROGRAM_BINARY_SIZES:
-		INFO_ANSWER(size_t, 0);		/* no binary for this device (OpenCL 3.0 §5.8.8) */
-	case CL_PROGRAM_BINARIES:
-		if (param_value && param_value_size < sizeof(void *))
-			return CL_INVALID_VALUE;
-		if (param_value_size_ret)
-			*param_value_size_ret = sizeof(void *);
-		return CL_SUCCESS;
-	case CL_PROGRAM_NUM_KERNELS:
-		if (!built)
-			return CL_INVALID_PROGRAM_EXECUTABLE;
-		INFO_ANSWER(size_t, build->kernel_count);
-	case CL_PROGRAM_KERNEL_NAMES:
-		if (!built)
-			return CL_INVALID_PROGRAM_EXECUTABLE;
-		return kernel_names_answer(build, param_value_size, param_value, param_value_size_ret);
-	case CL_PROGRAM_IL:
-		return info_answer(NULL, 0, param_value_size, param_value, param_value_size_ret);
-	case CL_PROGRAM_SCOPE_GLOBAL_CTORS_PRESENT:
-	case CL_PROGRAM_SCOPE_GLOBAL_DTORS_PRESENT:
-		INFO_ANSWER(cl_bool, CL_FALSE);
-	default:
-		return CL_INVALID_VALUE;
-	}
-}
-
-cl_int vgpu_clGetProgramInfo(cl_program program, cl_program_info param_name, size_t param_value_size,
-			     void *param_value, size_t *param_value_size_ret)
-{
-	cl_int error;
-
-	if (!object_is(program, OBJECT_PROGRAM))
+	if (!program->il)
 		return CL_INVALID_PROGRAM;
-	pthread_mutex_lock(&program->lock);
-	error = program_info_locked(program, param_name, param_value_size, param_value, param_value_size_ret);
-	pthread_mutex_unlock(&program->lock);
-	return error;
-}
-
-static cl_int build_info_locked(cl_program program, cl_program_build_info param_name, size_t param_value_size,
-				void *param_value, size_t *param_value_size_ret)
-{
-	const struct build *build = program->build;
-
-	switch (param_name) {
-	case CL_PROGRAM_BUILD_STATUS:
-		INFO_ANSWER(cl_build_status, program->building ? CL_BUILD_IN_PROGRESS : build ? build->status : CL_BUILD_NONE);
-	case CL_PROGRAM_BUILD_OPTIONS:
-		INFO_ANSWER_STRING(build ? build->options : "");
-	case CL_PROGRAM_BUILD_LOG:
-		INFO_ANSWER_STRING(build ? build->log : "");
-	case CL_PROGRAM_BINARY_TYPE:
-		INFO_ANSWER(cl_program_binary_type, build && build->status == CL_BUILD_SUCCESS ?
-			    CL_PROGRAM_BINARY_TYPE_EXECUTABLE : CL_PROGRAM_BINARY_TYPE_NONE);
-	case CL_PROGRAM_BUILD_GLOBAL_VARIABLE_TOTAL_SIZE:
-		INFO_ANSWER(size_t, build ? build->global_variable_bytes : 0);
-	default:
+	bytes = spirv_constant_bytes(program->il->data, program->il->bytes, spec_id);
+	if (!bytes)
+		return CL_INVALID_SPEC_ID;
+	if (spec_size != bytes || !spec_value)
 		return CL_INVALID_VALUE;
-	}
-}
-
-cl_int vgpu_clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program_build_info param_name,
-				  size_t param_value_size, void *param_value, size_t *param_value_size_ret)
-{
-	cl_int error;
-
-	if (!object_is(program, OBJECT_PROGRAM))
-		return CL_INVALID_PROGRAM;
-	if (!object_is(device, OBJECT_DEVICE) || device != program->context->device)
-		return CL_INVALID_DEVICE;
 	pthread_mutex_lock(&program->lock);
-	error = build_info_locked(program, param_name, param_value_size, param_value, param_value_size_ret);
+	while (i < program->constant_count && program->constants[i].id != spec_id)
+		i++;
+	if (i == WIRE_CONSTANT_MAX) {
+		pthread_mutex_unlock(&program->lock);
+		return CL_OUT_OF_RESOURCES;
+	}
+	if (i == program->constant_count) {
+		constants = realloc(program->constants, (i + 1) * sizeof(*constants));
+		if (!constants) {
+			pthread_mutex_unlock(&program->lock);
+			return CL_OUT_OF_HOST_MEMORY;
+		}
+		program->constants = constants;
+		program->constant_count++;
+	}
+	program->constants[i] = (struct recipe_constant){ .id = spec_id, .bytes = bytes };
+	memcpy(program->constants[i].value, spec_value, bytes);
 	pthread_mutex_unlock(&program->lock);
-	return error;
-}
-
-/* Hints, which may be ignored. */
-cl_int vgpu_clUnloadCompiler(void)
-{
 	return CL_SUCCESS;
 }
 
-cl_int vgpu_clUnloadPlatformCompiler(cl_platform_id platform)
+/* ---- binaries ---------------------------------------------------------------------------------- */
+
+static uint64_t identity_add(uint64_t sum, const struct _cl_device_id *device, uint32_t param)
 {
-	return object_is(platform, OBJECT_PLATFORM) ? CL_SUCCESS : CL_INVALID_PLATFORM;
+	size_t bytes = 0;
+	const void *value = device_info_find(device, param, &bytes);
+
+	return container_checksum(container_checksum(sum, &bytes, sizeof(bytes)), value, value ? bytes : 0);
+}
+
+uint64_t device_identity(const struct _cl_device_id *device)
+{
+	uint64_t sum = container_checksum(0, device->name, strlen(device->name) + 1);
+
+	sum = identity_add(sum, device, CL_DEVICE_NAME);
+	sum = identity_add(sum, device, CL_DEVICE_VERSION);
+	sum = identity_add(sum, device, CL_DRIVER_VERSION);
+	return identity_add(sum, device, CL_DEVICE_IL_VERSION);
+}
+
+/* Whether the host can make it. */
+static bool recipe_can_be_made(const struct session *session, struct recipe *recipe)
+{
+	struct recipe_order order;
+	bool can = true;
+
+	if (recipe_order_make(recipe, &order) < 0)
+		return false;
+	for (uint32_t i = 0; i < order.count; i++) {
+		const struct recipe *one = order.recipes[i];
+
+		can = can && (one->form != RECIPE_IL || session_has(session, WIRE_CAPS_IL)) &&
+		      ((one->form == RECIPE_SOURCE && one->makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE) ||
+		       session_has(session, WIRE_CAPS_PROGRAMS));
+	}
+	recipe_order_finish(&order);
+	return can;
+}
+
+static cl_int binary_take(const struct _cl_context *context, const unsigned char *binary, size_t length, struct recipe **ret_recipe)
+{
+	struct recipe *recipe = NULL;
+	int r;
+
+	if (!binary || length == 0)
+		return CL_INVALID_VALUE;
+	r = container_read(binary, length, device_identity(context->device), &recipe);
+	if (r == 0 && !recipe_can_be_made(context->session, recipe)) {
+		recipe_release(recipe);
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return r == -ENOMEM ? CL_OUT_OF_HOST_MEMORY : CL_INVALID_BINARY;
+	recipe_release(*ret_recipe);	/* the list names the one device twice */
+	*ret_recipe = recipe;
+	return CL_SUCCESS;
+}
+
+cl_program vgpu_clCreateProgramWithBinary(cl_context context, cl_uint num_devices, const cl_device_id *device_list,
+					  const size_t *lengths, const unsigned char **binaries, cl_int *binary_status,
+					  cl_int *errcode_ret)
+{
+	struct _cl_program *program;
+	struct recipe *recipe = NULL;
+	cl_int error = CL_SUCCESS;
+
+	if (!object_is(context, OBJECT_CONTEXT))
+		return refuse(errcode_ret, CL_INVALID_CONTEXT);
+	if (num_devices == 0 || !device_list || !lengths || !binaries)
+		return refuse(errcode_ret, CL_INVALID_VALUE);
+	error = device_list_check(context, num_devices, device_list);
+	if (error)
+		return refuse(errcode_ret, error);
+	for (cl_uint i = 0; i < num_devices; i++) {
+		cl_int status = binary_take(context, binaries[i], lengths[i], &recipe);
+
+		if (binary_status)
+			binary_status[i] = status;
+		if (!error)
+			error = status;
+	}
+	program = error ? NULL : program_new(context);
+	if (!program) {
+		recipe_release(recipe);
+		return refuse(errcode_ret, error ? error : CL_OUT_OF_HOST_MEMORY);
+	}
+	program->binary = recipe;
+	refuse(errcode_ret, CL_SUCCESS);
+	return program;
+}
+
+/* The device lists none. */
+cl_program vgpu_clCreateProgramWithBuiltInKernels(cl_context context, cl_uint num_devices, const cl_device_id *device_list,
+						  const char *kernel_names, cl_int *errcode_ret)
+{
+	cl_int error;
+
+	if (!object_is(context, OBJECT_CONTEXT))
+		return refuse(errcode_ret, CL_INVALID_CONTEXT);
+	if (num_devices == 0 || !device_list)
+		return refuse(errcode_ret, CL_INVALID_VALUE);
+	error = device_list_check(context, num_devices, device_list);
+	(void)kernel_names;
+	return refuse(errcode_ret, error ? error : CL_INVALID_VALUE);
+}
+
+/* No device runs destructors of program-scope variables, so there is nothing to call back after (OpenCL 3.0, appendix on
+ * program initialization and clean-up kernels). */
+cl_int vgpu_clSetProgramReleaseCallback(cl_program program, void(CL_CALLBACK *pfn_notify)(cl_program program, void *user_data),
+					void *user_data)
+{
+	(void)user_data;
+	if (!object_is(program, OBJECT_PROGRAM))
+		return CL_INVALID_PROGRAM;
+	return pfn_notify ? CL_INVALID_OPERATION : CL_INVALID_VALUE;
 }

@@ -51,7 +51,7 @@ static cl_int rect_check(cl_command_queue queue, cl_mem buffer, const size_t *bu
 
 	if (!object_is(queue, OBJECT_QUEUE))
 		return CL_INVALID_COMMAND_QUEUE;
-	if (!object_is(buffer, OBJECT_MEM))
+	if (!mem_is_buffer(buffer))
 		return CL_INVALID_MEM_OBJECT;
 	if (!pointer)
 		return CL_INVALID_VALUE;
@@ -172,7 +172,7 @@ cl_int vgpu_clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem src_buffer, c
 
 	if (!object_is(queue, OBJECT_QUEUE))
 		return CL_INVALID_COMMAND_QUEUE;
-	if (!object_is(src_buffer, OBJECT_MEM) || !object_is(dst_buffer, OBJECT_MEM))
+	if (!mem_is_buffer(src_buffer) || !mem_is_buffer(dst_buffer))
 		return CL_INVALID_MEM_OBJECT;
 	error = side_make(src_origin, region, src_row_pitch, src_slice_pitch, &from);
 	if (!error)

@@ -39,10 +39,16 @@ static void locks_init(struct session *session)
 	pthread_cond_init(&session->held_moved, NULL);
 }
 
+bool session_staging_forced(void)
+{
+	const char *force = getenv("VGPU_FORCE_STAGING");
+
+	return force && force[0] == '1' && force[1] == '\0';
+}
+
 static int session_open(struct _cl_device_id *device, struct session **ret_session)
 {
 	struct session *session = calloc(1, sizeof(*session));
-	const char *force = getenv("VGPU_FORCE_STAGING");
 	char why[256] = "";
 	int r;
 
@@ -64,8 +70,7 @@ static int session_open(struct _cl_device_id *device, struct session **ret_sessi
 		fprintf(stderr, "vgpu-opencl: cannot open '%s': %s\n", device->name, why);
 		goto free_session;
 	}
-	session->unified = (session->transport->capset->flags & WIRE_CAPS_UNIFIED) &&
-			   !(force && force[0] == '1' && force[1] == '\0');
+	session->unified = (session->transport->capset->flags & WIRE_CAPS_UNIFIED) && !session_staging_forced();
 	r = ring_create(session->transport, &session->ring);
 	if (r < 0)
 		goto close_transport;

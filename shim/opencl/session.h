@@ -14,7 +14,7 @@
 
 struct hook;
 
-enum id_kind { ID_BUFFER, ID_PROGRAM, ID_KERNEL, ID_KIND_COUNT };
+enum id_kind { ID_BUFFER, ID_PROGRAM, ID_KERNEL, ID_SAMPLER, ID_KIND_COUNT };
 
 struct session {
 	uint32_t references;	/* atomic */
@@ -49,10 +49,22 @@ struct session {
 	uint32_t pool_count;
 };
 
+/* Unified devices are to be treated as ones with memory of their own: VGPU_FORCE_STAGING=1, for tests. */
+bool session_staging_forced(void);
+
 struct _cl_device_id;
 /* A reference to the device's session, opened if there is none or it was lost. CL_SUCCESS or the API's error. */
 cl_int session_get(struct _cl_device_id *device, struct session **ret_session);
 void session_release(struct session *session);
+/* What the host can beyond version 1: all of these WIRE_CAPS_*. */
+static inline bool capset_has(const struct wire_capset *capset, uint32_t flags)
+{
+	return capset->version_max >= 2 && (capset->flags & flags) == flags;
+}
+static inline bool session_has(const struct session *session, uint32_t flags)
+{
+	return capset_has(session->transport->capset, flags);
+}
 static inline bool session_lost(const struct session *session) { return ring_is_lost(session->ring); }
 
 /* 0: none left. */

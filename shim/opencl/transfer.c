@@ -34,7 +34,7 @@ cl_int transfer_check(const struct _cl_command_queue *queue, const struct _cl_me
 {
 	if (!object_is(queue, OBJECT_QUEUE))
 		return CL_INVALID_COMMAND_QUEUE;
-	if (!object_is(mem, OBJECT_MEM))
+	if (!mem_is_buffer(mem))
 		return CL_INVALID_MEM_OBJECT;
 	if (mem->context != queue->context)
 		return CL_INVALID_CONTEXT;
@@ -52,8 +52,7 @@ cl_int transfer_settle(const struct transfer *transfer)
 	return queue_drain(transfer->queue);
 }
 
-/* The bytes may be touched right now. */
-static bool settled(const struct transfer *transfer)
+bool transfer_settled(const struct transfer *transfer)
 {
 	return queue_idle(transfer->queue) && waits_over(transfer->wait_count, transfer->waits) &&
 	       !waits_failed(transfer->wait_count, transfer->waits);
@@ -99,6 +98,41 @@ static void read_hook_run(struct hook *hook, bool ok)
 	memory_release(hook->event->context->session->memory, &hook->staging);
 }
 
+/* Takes the hook, whose event is made. */
+static void hook_arm(const struct transfer *transfer, struct hook *hook, uint8_t *host, cl_event *ret_event)
+{
+	hook->run = read_hook_run;
+	hook->destination = host;
+	hook->bytes = transfer->bytes;
+	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
+		hook->mem = transfer->mem;
+		object_retain(hook->mem);
+	}
+	if (ret_event) {
+		*ret_event = hook->event;
+		object_retain(hook->event);
+	}
+	hook_add(transfer->queue->context->session, hook);
+}
+
+/* Of what is mapped from then on, so that no command may change it (OpenCL 3.0 §5.5.2): it is copied where it lies, whenever
+ * somebody looks, by one copy and without staging. */
+static cl_int read_mapped(const struct transfer *transfer, uint8_t *device, uint8_t *host, cl_event *ret_event)
+{
+	struct hook *hook = calloc(1, sizeof(*hook));
+	cl_int error;
+
+	if (!hook)
+		return CL_OUT_OF_HOST_MEMORY;
+	hook->staging.address = device;		/* nothing to give back */
+	error = transfer_marker(transfer, NULL, &hook->event);
+	if (error)
+		free(hook);
+	else
+		hook_arm(transfer, hook, host, ret_event);
+	return error;
+}
+
 static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_event *ret_event)
 {
 	struct session *session = transfer->queue->context->session;
@@ -119,18 +153,7 @@ static cl_int read_staged(const struct transfer *transfer, uint8_t *host, cl_eve
 		free(hook);
 		return error;
 	}
-	hook->run = read_hook_run;
-	hook->destination = host;
-	hook->bytes = transfer->bytes;
-	if (transfer->type == CL_COMMAND_MAP_BUFFER) {	/* into its host_ptr, the application's again when the buffer ends */
-		hook->mem = transfer->mem;
-		object_retain(hook->mem);
-	}
-	if (ret_event) {
-		*ret_event = hook->event;
-		object_retain(hook->event);
-	}
-	hook_add(session, hook);
+	hook_arm(transfer, hook, host, ret_event);
 	return CL_SUCCESS;
 }
 
@@ -139,8 +162,7 @@ static bool hook_fills(const struct hook *hook, const uint8_t *host, size_t byte
 	return (const uint8_t *)hook->destination < host + bytes && host < (const uint8_t *)hook->destination + hook->bytes;
 }
 
-/* A read that is held back is to fill it first. */
-static bool held_read_fills(struct session *session, const uint8_t *host, size_t bytes)
+bool transfer_read_is_held(struct session *session, const uint8_t *host, size_t bytes)
 {
 	bool found = false;
 
@@ -153,8 +175,7 @@ static bool held_read_fills(struct session *session, const uint8_t *host, size_t
 	return found;
 }
 
-/* A read under way may still be to fill what is to be written: in queue order it comes first. */
-static void await_reads_into(struct session *session, const uint8_t *host, size_t bytes)
+void transfer_await_reads(struct session *session, const uint8_t *host, size_t bytes)
 {
 	struct _cl_event *event;
 
@@ -182,7 +203,7 @@ static cl_int write_staged(const struct transfer *transfer, uint8_t *host, cl_ev
 
 	if (r < 0)
 		return r == -ENOMEM ? CL_MEM_OBJECT_ALLOCATION_FAILURE : CL_DEVICE_NOT_AVAILABLE;
-	await_reads_into(session, host, transfer->bytes);
+	transfer_await_reads(session, host, transfer->bytes);
 	copy_bytes(staging.address, host, transfer->bytes);
 	return transfer_record(transfer, WIRE_BUFFER_WRITE, &staging, true, ret_event);
 }
@@ -264,13 +285,15 @@ static cl_int transfer_do(const struct transfer *transfer, const struct directio
 {
 	struct session *session = transfer->queue->context->session;
 	uint8_t *device = transfer->mem->ops->address(transfer->mem, transfer->offset);
-	bool at_once = device && settled(transfer);
+	bool at_once = device && transfer_settled(transfer);
 	cl_int error = CL_SUCCESS;
 
 	if (session_lost(session))
 		return CL_DEVICE_NOT_AVAILABLE;
-	if (direction->write && !transfer->blocking && held_read_fills(session, host, transfer->bytes))
+	if (direction->write && !transfer->blocking && transfer_read_is_held(session, host, transfer->bytes))
 		return defer(transfer, true, host, ret_event);
+	if (!transfer->blocking && !at_once && device && !direction->write && transfer->type == CL_COMMAND_MAP_BUFFER)
+		return read_mapped(transfer, device, host, ret_event);
 	if (!transfer->blocking && !at_once) {
 		error = direction->staged(transfer, host, ret_event);
 		if (error != CL_MEM_OBJECT_ALLOCATION_FAILURE)

@@ -303,6 +303,16 @@ static void drm_blob_destroy(struct transport *transport, struct transport_blob 
 	blob->address = NULL;
 }
 
+static int drm_blob_move(struct transport *transport, struct transport_blob *blob, void *address)
+{
+	if (fork_guard_in_child(&drm_of(transport)->guard))
+		return -ENODEV;
+	if (mremap(blob->address, blob->bytes, blob->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED)
+		return -errno;
+	blob->address = address;
+	return 0;
+}
+
 /* ---- submissions --------------------------------------------------------------------------------- */
 
 static int execbuffer(struct drm *drm, const struct wire_submit *submit, uint32_t ring, uint32_t flags, int *ret_fence)
@@ -354,6 +364,7 @@ static const struct transport_ops drm_ops = {
 	.name = "drm",
 	.blob_create = drm_blob_create,
 	.blob_destroy = drm_blob_destroy,
+	.blob_move = drm_blob_move,
 	.submit = drm_submit,
 	.submit_wake = drm_submit_wake,
 	.close = drm_close,

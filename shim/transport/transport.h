@@ -34,6 +34,9 @@ struct transport_ops {
 	/* Unmaps and drops it. The caller has made sure that the engine lets go (WIRE_BLOB_RELEASE), else the
 	 * context may be lost. */
 	void (*blob_destroy)(struct transport *transport, struct transport_blob *blob);
+	/* Moves the blob's mapping to `address`, a page's, where as much has been reserved by the caller: that goes. blob->address follows.
+	 * 0, -ENODEV in the child of a fork, or -errno, and then the mapping is where it was; the reservation may be gone. */
+	int (*blob_move)(struct transport *transport, struct transport_blob *blob, void *address);
 	/* SUBMIT_3D without a fence (SETUP, DOORBELL). */
 	int (*submit)(struct transport *transport, const struct wire_submit *submit);
 	/* SUBMIT_3D of WIRE_SUBMIT_WAKE with a fence on ring WIRE_FENCE_RING_WAKE. *ret_fence is a pollable descriptor

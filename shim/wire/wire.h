@@ -51,7 +51,7 @@
 
 /* ---- versions and limits ------------------------------------------------------------------ */
 
-#define WIRE_VERSION 1u			/* what this header describes */
+#define WIRE_VERSION 2u			/* what this header describes */
 #define WIRE_VERSION_MIN 1u		/* the oldest a build of this header still speaks */
 #define WIRE_CAPSET_ID 20u		/* unallocated in virtio 1.3 §5.7; ids <= 30 reach Linux guests whole */
 #define WIRE_CAPSET_MAX_BYTES 16384u
@@ -68,6 +68,9 @@
 #define WIRE_OBJECT_MAX 65536u		/* ids of one kind are 1..WIRE_OBJECT_MAX-1, chosen by the shim, 0 = none */
 #define WIRE_WAIT_MAX 256u		/* events in one wait list; the shim folds longer ones with markers */
 #define WIRE_ARG_MAX 128u
+#define WIRE_HEADER_MAX 1024u		/* headers of one compilation */
+#define WIRE_CONSTANT_MAX 1024u		/* specialization constants of one */
+#define WIRE_INPUT_MAX 4096u		/* programs of one link */
 
 /* Fence timelines (virtio-gpu ring_idx) of a context. CONTEXT_INIT asks for WIRE_FENCE_RING_COUNT. */
 #define WIRE_FENCE_RING_SETUP 0u
@@ -85,6 +88,12 @@
 #define WIRE_CAPSET_MAGIC 0x55504756u	/* "VGPU" */
 #define WIRE_CAPS_UNIFIED (1u << 0)	/* buffers live in the aperture (USE_HOST_PTR); else staging */
 #define WIRE_CAPS_COMPUTE (1u << 1)
+#define WIRE_CAPS_IMAGES (1u << 2)	/* version 2: IMAGE_* and SAMPLER_* records, if the device's CL_DEVICE_IMAGE_SUPPORT says so */
+/* With version 2. */
+#define WIRE_CAPS_PROGRAMS (1u << 3)	/* PROGRAM_COMPILE, PROGRAM_LINK, KERNEL_SUB_GROUPS */
+#define WIRE_CAPS_IL (1u << 4)		/* PROGRAM_COMPILE takes WIRE_LANGUAGE_IL */
+/* Version 2 */
+#define WIRE_CAPS_SVM (1u << 5)		/* kernels take addresses: blobs may be mapped where the shim has them (SVM_MAP) */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -243,7 +252,22 @@ enum wire_opcode {
 	WIRE_BUFFER_READ = 13,		/* buffer -> aperture range */
 	WIRE_MARKER = 14,
 	WIRE_BLOB_RELEASE = 15,
-	WIRE_OPCODE_COUNT
+	/* Version 2: images and samplers, in shim/wire/image.h. */
+	WIRE_IMAGE_CREATE = 16,
+	WIRE_IMAGE_FORMATS = 17,
+	WIRE_SAMPLER_CREATE = 18,
+	WIRE_SAMPLER_DESTROY = 19,
+	WIRE_IMAGE_WRITE = 20,		/* aperture range -> image */
+	WIRE_IMAGE_READ = 21,		/* image -> aperture range */
+	WIRE_IMAGE_COPY = 22,
+	WIRE_IMAGE_TO_BUFFER = 23,
+	WIRE_IMAGE_FROM_BUFFER = 24,
+	WIRE_IMAGE_FILL = 25,
+	WIRE_PROGRAM_COMPILE = 32,
+	WIRE_PROGRAM_LINK = 33,
+	WIRE_KERNEL_SUB_GROUPS = 34,
+	WIRE_SVM_MAP = 40,
+	WIRE_OPCODE_COUNT = 64		/* what has no name above fails its record */
 };
 
 /* Object records act when taken, in ring order, before any later record; `slot` answers then. */
@@ -310,6 +334,66 @@ struct wire_arg_info {
 	uint32_t kind;			/* enum wire_arg_kind */
 	uint32_t value_bytes;		/* for VALUE: its size if known, else 0 */
 };
+/* ---- version 2: compiling and linking ---- */
+
+enum wire_program_makes {
+	WIRE_PROGRAM_OBJECT = 1,	/* to be linked; values of cl_program_binary_type */
+	WIRE_PROGRAM_EXECUTABLE = 4,
+};
+enum wire_language {
+	WIRE_LANGUAGE_C = 0,		/* OpenCL C */
+	WIRE_LANGUAGE_IL = 1,		/* the host's intermediate language; needs WIRE_CAPS_IL */
+};
+/* One of `headers`; its name, which is not empty, not absolute and has no component "..", and its text follow, each padded to 8. */
+struct wire_program_header {
+	uint32_t name_bytes;		/* no NUL; at most 1023 */
+	uint32_t reserved;
+	uint64_t text_bytes;
+};
+/* A specialization constant of IL. */
+struct wire_constant {
+	uint32_t id;
+	uint32_t bytes;			/* 1, 2, 4 or 8 */
+	uint8_t value[8];		/* the first `bytes` of it */
+};
+/* Creates a program and compiles it. Reply and what it means if that is too small are those of wire_program_build, whose
+ * record with source.bytes = 0 asks for it again. */
+struct wire_program_compile {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t program;
+	uint32_t makes;			/* enum wire_program_makes; EXECUTABLE only of IL, or as wire_program_build does */
+	uint32_t language;		/* enum wire_language */
+	struct wire_range source;	/* not empty */
+	struct wire_range options;	/* bytes 0 = none */
+	struct wire_range headers;	/* header_count of them, filling it; OBJECT from C only; bytes 0 = none */
+	struct wire_range reply;
+	uint32_t header_count;
+	uint32_t constant_count;	/* x struct wire_constant follow; IL only */
+};
+/* Creates a program by linking others, which stay as they are. What comes out, library or executable, the options say. */
+struct wire_program_link {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t program;
+	struct wire_range options;	/* bytes 0 = none */
+	struct wire_range reply;
+	uint32_t input_count;		/* 1..WIRE_INPUT_MAX; that many uint32_t ids follow, padded to 8 */
+	uint32_t reserved;
+};
+/* Asks clGetKernelSubGroupInfo. slot.value: bytes of the answer in `reply`, size_t being 8. */
+struct wire_kernel_sub_groups {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t kernel;
+	uint32_t param;			/* cl_kernel_sub_group_info */
+	uint32_t input_count;		/* of `input`, 0..3 */
+	uint64_t input[3];
+	struct wire_range reply;	/* 8 to 24 bytes */
+};
+static_assert(sizeof(struct wire_program_compile) == 136 && sizeof(struct wire_program_link) == 80 &&
+	      sizeof(struct wire_kernel_sub_groups) == 80, "guest ABI");
+
 struct wire_kernel_create {
 	struct wire_header h;
 	uint32_t slot;
@@ -322,12 +406,15 @@ enum wire_arg_kind {
 	WIRE_ARG_VALUE = 1,		/* bytes follow, padded to 8 */
 	WIRE_ARG_BUFFER = 2,		/* `object` = buffer id, 0 = NULL */
 	WIRE_ARG_LOCAL = 3,		/* `bytes` of local memory */
+	WIRE_ARG_IMAGE = 4,		/* `object` = image id */
+	WIRE_ARG_SAMPLER = 5,		/* `object` = sampler id */
+	WIRE_ARG_SVM = 6,		/* an address, 0 = NULL, for an argument that takes a buffer: low half in `object`, high in `high` */
 };
 struct wire_arg {
 	uint32_t kind;
 	uint32_t bytes;
 	uint32_t object;
-	uint32_t reserved;
+	uint32_t high;			/* SVM only; else reserved */
 };
 /* Queue records run in order on their queue and complete into slot (if any) and queue_done. Each is
  * followed by wait_count x struct wire_wait. */
@@ -380,5 +467,20 @@ struct wire_blob_release {
 	uint32_t slot;
 	uint32_t reserved;
 	uint64_t blob_id;
+};
+
+/* Version 2, WIRE_CAPS_SVM. Where SVM blobs may lie in both processes: below what executables, heaps, stacks and libraries get
+ * on 47 bits of address and more, and clear of what sanitizers take. */
+#define WIRE_SVM_WINDOW_FIRST 0x200000000000ull
+#define WIRE_SVM_WINDOW_END 0x400000000000ull
+/* The engine maps the whole blob at `address` as well, a page's inside the window, for as long as the blob lives; buffers in it lie
+ * there from then on. slot: 0; CL_INVALID_VALUE for an address outside the window; CL_INVALID_HOST_PTR if it is taken:
+ * the shim tries another; CL_INVALID_MEM_OBJECT for a blob that is not mapped or has an address already. */
+struct wire_svm_map {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	uint64_t blob_id;
+	uint64_t address;
 };
 #endif

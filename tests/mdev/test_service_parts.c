@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <CL/cl.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -342,13 +343,48 @@ static void a_probed_device_becomes_a_capset(void **state)
 	memcpy(&capset, buffer, sizeof(capset));
 	assert_int_equal(capset.magic, WIRE_CAPSET_MAGIC);
 	assert_int_equal(capset.bytes, sizeof(capset) + 16);
-	assert_int_equal(capset.flags, WIRE_CAPS_UNIFIED | WIRE_CAPS_COMPUTE);
+	assert_int_equal(capset.flags, WIRE_CAPS_UNIFIED | WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES);
 	assert_int_equal(capset.vram_bytes, 1ull << 30);
 	assert_int_equal(capset.max_alloc_bytes, 768ull << 20);	/* of 1 GiB; the device has 2 */
 	assert_int_equal(capset.mem_align_bytes, 128);
 	assert_int_equal(capset.info_bytes, 16);
 	assert_string_equal(capset.vgpu_name, "c1g");
 	free(device.info);
+}
+
+/* What the host's device has is what the shim is told to offer. */
+static void a_capset_says_what_the_host_compiles(void **state)
+{
+	static const struct {
+		uint32_t linker;
+		char il[8];
+		uint32_t flags;
+	} hosts[] = {
+		{0, "", 0},
+		{1, "", WIRE_CAPS_PROGRAMS},
+		{1, "SPIR-V", WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL},
+		{0, "SPIR-V", 0},
+	};
+	const struct vgpu_spec spec = {.uuid = "01234567-89ab-4def-8123-456789abcdef", .profile = "c1g", .vram_bytes = 1ull << 30};
+	uint8_t buffer[WIRE_CAPSET_MAX_BYTES];
+	struct wire_capset capset;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct {
+			struct wire_info linker_info;
+			uint64_t linker;
+			struct wire_info il_info;
+			char il[8];
+		} info = {{CL_DEVICE_LINKER_AVAILABLE, 4}, hosts[i].linker, {CL_DEVICE_IL_VERSION, (uint32_t)strlen(hosts[i].il) + 1}, ""};
+		const struct probe_device device = {.mem_align_bytes = 128, .info = (uint8_t *)&info, .info_bytes = sizeof(info)};
+
+		memcpy(info.il, hosts[i].il, sizeof(info.il));
+		capset_compose(&device, &spec, buffer);
+		memcpy(&capset, buffer, sizeof(capset));
+		assert_int_equal(capset.flags & (WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL), hosts[i].flags);
+		assert_true(capset.version_max >= 2);
+	}
 }
 
 static void a_probe_that_lies_is_refused(void **state)
@@ -580,6 +616,7 @@ int main(void)
 		cmocka_unit_test(routes_are_found_whole_or_not_at_all),
 		cmocka_unit_test(every_route_is_in_the_api_document),
 		cmocka_unit_test(a_probed_device_becomes_a_capset),
+		cmocka_unit_test(a_capset_says_what_the_host_compiles),
 		cmocka_unit_test(a_probe_that_lies_is_refused),
 		cmocka_unit_test(what_was_written_is_read_again_and_removal_is_final),
 		cmocka_unit_test(a_write_that_fails_leaves_the_former_object),

@@ -295,6 +295,32 @@ static void an_open_lease_freezes_too_once_somebody_waits(void **state)
 	world_end(&world);
 }
 
+static void nobody_is_charged_until_it_runs_again(void **state)
+{
+	struct world world;
+	struct arbiter_totals totals;
+
+	(void)state;
+	world.now_ns = begin_contended(&world);
+	uint64_t waking_ns = arbiter_queue_settings(world.arbiter)->switch_cost_ns, begin_ns = world.now_ns;
+	uint64_t before_ns = world_usage(&world, 0).gpu_time_ns + world_usage(&world, 1).gpu_time_ns;
+	uint64_t next_ns = begin_ns;
+	while (next_ns < begin_ns + 300 * MS) {
+		world.now_ns = next_ns;
+		next_ns = world_run(&world);
+		if (world_holds(&world, 1) && world.vgpu[1].status.state == LEASE_WANT)
+			world_enter(&world, 1);
+	}
+	/* Just now the one was stopped and the other let go on. */
+	arbiter_totals(world.arbiter, &totals);
+	uint64_t resumed = totals.freezes - 1;
+	assert_true(resumed > 20);
+	assert_int_equal(totals.resuming_ns, resumed * waking_ns);
+	uint64_t charged_ns = world_usage(&world, 0).gpu_time_ns + world_usage(&world, 1).gpu_time_ns - before_ns;
+	assert_int_equal(charged_ns + (resumed - 1) * waking_ns, world.now_ns - begin_ns);
+	world_end(&world);
+}
+
 /* ---- engines of all kinds ------------------------------------------------------------------------- */
 
 enum kind { BACKLOGGED, NOW_AND_THEN, LIAR, SQUATTER };
@@ -427,6 +453,7 @@ int main(void)
 		cmocka_unit_test(small_amounts_are_never_frozen_nor_what_hinders_nobody),
 		cmocka_unit_test(a_hang_is_told_once_per_command_by_its_own_lease_time),
 		cmocka_unit_test(an_open_lease_freezes_too_once_somebody_waits),
+		cmocka_unit_test(nobody_is_charged_until_it_runs_again),
 		cmocka_unit_test(who_goes_by_the_rules_has_its_share_whatever_the_others_do),
 	};
 

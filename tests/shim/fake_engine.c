@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shim/transport/transport.h"
+#include "tests/shim/fake_images.h"
 
 #define DEVICE_EPOCH_NS 1000000000000ull	/* so that a test sees which clock it was given */
 #define SPIN_NS 30000
@@ -46,16 +47,18 @@ struct blob {
 	uint8_t *address;
 	size_t bytes;
 	bool living, released;
+	bool placed;			/* by SVM_MAP */
 };
 struct buffer {
 	bool living, parting;
 	uint8_t *address;
 	uint64_t bytes;
 	bool own;
+	struct fake_image image;
 	uint32_t slot;			/* parting: to be answered */
 	uint64_t sequence;
 };
-enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE };
+enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_INVERT };
 struct fake {
 	struct transport transport;
 	pthread_mutex_t lock;		/* blobs, fence */
@@ -72,7 +75,9 @@ struct fake {
 	struct buffer buffers[WIRE_OBJECT_MAX];
 	bool queues[WIRE_QUEUE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
+	uint8_t makes[WIRE_OBJECT_MAX];	/* cl_program_binary_type; 0: it failed */
 	uint8_t kernels[WIRE_OBJECT_MAX];
+	bool samplers[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
 	uint64_t queued_ns;
 };
@@ -272,9 +277,10 @@ static void put(struct reply *reply, const void *bytes, size_t length)
 static void put_argument(struct reply *reply, uint32_t kind, const char *type, const char *name, uint32_t value_bytes)
 {
 	struct wire_arg_info info = {
-		.address_qualifier = kind == WIRE_ARG_BUFFER ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
+		.address_qualifier = kind == WIRE_ARG_BUFFER || kind == WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ADDRESS_GLOBAL :
 				     kind == WIRE_ARG_LOCAL ? CL_KERNEL_ARG_ADDRESS_LOCAL : CL_KERNEL_ARG_ADDRESS_PRIVATE,
-		.access_qualifier = CL_KERNEL_ARG_ACCESS_NONE,
+		.access_qualifier = kind != WIRE_ARG_IMAGE ? CL_KERNEL_ARG_ACCESS_NONE :
+				    name[0] == 'i' ? CL_KERNEL_ARG_ACCESS_READ_ONLY : CL_KERNEL_ARG_ACCESS_WRITE_ONLY,
 		.type_name_bytes = (uint32_t)strlen(type),
 		.name_bytes = (uint32_t)strlen(name),
 		.kind = kind,
@@ -330,46 +336,45 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 		put_kernel(reply, "wide", 1, 0);
 		put_argument(reply, WIRE_ARG_VALUE, "double16", "value", 0);
 	}
+	if (strstr(source, "invert") && ++count) {
+		put_kernel(reply, "invert", 3, 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "in", 0);
+		put_argument(reply, WIRE_ARG_IMAGE, "image2d_t", "out", 0);
+		put_argument(reply, WIRE_ARG_SAMPLER, "sampler_t", "s", 0);
+	}
 	return count;
 }
 
-static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+/* Writes the reply that describes the program. */
+static int32_t program_reply(struct fake *fake, uint32_t id, uint32_t makes, const struct wire_range *range, uint64_t options_bytes,
+			     uint32_t *ret_value)
 {
 	struct reply *reply = calloc(1, sizeof(*reply));
 	struct wire_build_reply head = { .build_status = CL_BUILD_SUCCESS };
-	char *source = fake->programs[record->program % WIRE_OBJECT_MAX], log[128] = "";
-	uint8_t *out = range_find(fake, &record->reply);
+	const char *source = fake->programs[id];
+	uint8_t *out = range_find(fake, range);
 	int32_t status = CL_SUCCESS;
+	char log[128] = "";
 
-	if (record->source.bytes) {
-		const uint8_t *text = range_find(fake, &record->source);
-
-		if (source)
-			violation("a program id in use", record->program);
-		source = calloc(1, record->source.bytes + 1);
-		if (text)
-			memcpy(source, text, record->source.bytes);
-		fake->programs[record->program % WIRE_OBJECT_MAX] = source;
-	} else if (!source) {
-		source = fake->programs[record->program % WIRE_OBJECT_MAX] = calloc(1, 1);
-	}
 	reply->length = sizeof(head);
 	if (strstr(source, "#error")) {
 		head.build_status = CL_BUILD_ERROR;
-		head.error = CL_BUILD_PROGRAM_FAILURE;
+		head.error = makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE ? CL_BUILD_PROGRAM_FAILURE : CL_COMPILE_PROGRAM_FAILURE;
 		snprintf(log, sizeof(log), "fake: error in %zu bytes, options %llu", strlen(source),
-			 (unsigned long long)record->options.bytes);
+			 (unsigned long long)options_bytes);
+		makes = CL_PROGRAM_BINARY_TYPE_NONE;
 	}
+	fake->makes[id] = (uint8_t)makes;
 	head.log_bytes = (uint32_t)strlen(log);
 	put(reply, log, strlen(log));
 	if (strstr(source, "#long"))	/* a reply larger than the shim's first guess: names nobody asks for */
 		for (int i = 0; i < 1000; i++, head.kernel_count++)
 			put_kernel(reply, "a_kernel_with_a_long_name", 0, 0);
-	if (head.build_status == CL_BUILD_SUCCESS)
+	if (makes == CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		head.kernel_count += put_kernels(reply, source);
 	memcpy(reply->bytes, &head, sizeof(head));
 	*ret_value = (uint32_t)reply->length;
-	if (reply->length > record->reply.bytes)
+	if (reply->length > range->bytes)
 		status = CL_OUT_OF_HOST_MEMORY;
 	else if (out)
 		memcpy(out, reply->bytes, reply->length);
@@ -377,25 +382,222 @@ static int32_t program_build(struct fake *fake, const struct wire_program_build 
 	return status;
 }
 
+/* A new program with that text, which is taken. */
+static void program_new(struct fake *fake, uint32_t id, char *text)
+{
+	if (fake->programs[id])
+		violation("a program id in use", id);
+	free(fake->programs[id]);
+	fake->programs[id] = text;
+	COUNT(programs);
+}
+
+static void program_destroy(struct fake *fake, uint32_t id)
+{
+	if (!fake->programs[id])
+		violation("no such program", id);
+	else
+		UNCOUNT(programs);
+	free(fake->programs[id]);
+	fake->programs[id] = NULL;
+}
+
+/* The text of a range after `before`, which is taken or NULL. */
+static char *text_join(struct fake *fake, char *before, const struct wire_range *range)
+{
+	const uint8_t *text = range->bytes ? range_find(fake, range) : NULL;
+	size_t length = before ? strlen(before) : 0;
+	char *joined = realloc(before, length + range->bytes + 1);
+
+	memset(joined + length, 0, range->bytes + 1);
+	if (text)
+		memcpy(joined + length, text, range->bytes);
+	return joined;
+}
+
+static int32_t program_build(struct fake *fake, const struct wire_program_build *record, uint32_t *ret_value)
+{
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	uint32_t makes = fake->makes[id];
+
+	if (record->source.bytes) {
+		program_new(fake, id, text_join(fake, NULL, &record->source));
+		makes = CL_PROGRAM_BINARY_TYPE_EXECUTABLE;
+	} else if (!fake->programs[id]) {
+		violation("the reply of no program", id);
+		return CL_INVALID_PROGRAM;
+	}
+	return program_reply(fake, id, makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_compile(struct fake *fake, const struct wire_program_compile *record, uint32_t *ret_value)
+{
+	const struct wire_constant *constants = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	bool il = record->language == WIRE_LANGUAGE_IL;
+	struct wire_range rest = record->headers;
+	const uint8_t *headers = rest.bytes ? range_find(fake, &rest) : NULL;
+	char *text = il ? strdup("scale") : text_join(fake, NULL, &record->source);
+
+	if (record->h.bytes != sizeof(*record) + record->constant_count * sizeof(*constants))
+		violation("a record of a wrong size", record->h.opcode);
+	if (!record->source.bytes || record->language > WIRE_LANGUAGE_IL || (!il && record->constant_count) ||
+	    (record->makes != WIRE_PROGRAM_OBJECT && record->makes != WIRE_PROGRAM_EXECUTABLE) || (il && record->header_count))
+		violation("a compilation that cannot be", id);
+	for (uint32_t i = 0; headers && i < record->header_count; i++) {
+		struct wire_program_header head;
+		struct wire_range header_text = rest;
+
+		memcpy(&head, headers, sizeof(head));
+		header_text.offset += sizeof(head) + ((head.name_bytes + 7) & ~7u);
+		header_text.bytes = head.text_bytes;
+		text = text_join(fake, text, &header_text);
+		rest.offset = header_text.offset + ((head.text_bytes + 7) & ~7ull);
+		headers += rest.offset - header_text.offset + sizeof(head) + ((head.name_bytes + 7) & ~7u);
+	}
+	if (headers && rest.offset != record->headers.offset + record->headers.bytes)
+		violation("headers that do not fill their range", record->header_count);
+	COUNT(compiles);
+	__atomic_store_n(&control.constants, record->constant_count, __ATOMIC_SEQ_CST);
+	if (record->constant_count) {
+		uint64_t value;
+
+		memcpy(&value, constants[record->constant_count - 1].value, sizeof(value));
+		__atomic_store_n(&control.last_constant, value, __ATOMIC_SEQ_CST);
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, record->makes, &record->reply, record->options.bytes, ret_value);
+}
+
+static int32_t program_link(struct fake *fake, const struct wire_program_link *record, uint32_t *ret_value)
+{
+	const uint32_t *inputs = (const void *)(record + 1);
+	uint32_t id = record->program % WIRE_OBJECT_MAX;
+	char *text = calloc(1, 1), *options = text_join(fake, NULL, &record->options);
+	bool library = strstr(options, "-create-library");
+	int32_t status = CL_SUCCESS;
+
+	if (record->h.bytes != sizeof(*record) + ((record->input_count * sizeof(*inputs) + 7) & ~7ull))
+		violation("a record of a wrong size", record->h.opcode);
+	free(options);
+	COUNT(links);
+	for (uint32_t i = 0; i < record->input_count; i++) {
+		uint32_t input = inputs[i] % WIRE_OBJECT_MAX;
+
+		if (!fake->programs[input]) {
+			violation("a link of no program", input);
+			continue;
+		}
+		if (fake->makes[input] != CL_PROGRAM_BINARY_TYPE_COMPILED_OBJECT && fake->makes[input] != CL_PROGRAM_BINARY_TYPE_LIBRARY)
+			status = CL_INVALID_OPERATION;
+		text = realloc(text, strlen(text) + strlen(fake->programs[input]) + 1);
+		strcat(text, fake->programs[input]);
+	}
+	if (status) {
+		free(text);
+		return status;
+	}
+	program_new(fake, id, text);
+	return program_reply(fake, id, library ? CL_PROGRAM_BINARY_TYPE_LIBRARY : CL_PROGRAM_BINARY_TYPE_EXECUTABLE, &record->reply,
+			     record->options.bytes, ret_value);
+}
+
+/* Sub-groups of four. */
+static int32_t sub_groups(struct fake *fake, const struct wire_kernel_sub_groups *record, uint32_t *ret_value)
+{
+	uint8_t *out = range_find(fake, &record->reply);
+	uint64_t items = 1, answer[3] = { 1, 1, 1 };
+
+	for (uint32_t i = 0; i < record->input_count && i < 3; i++)
+		items *= record->input[i];
+	if (!fake->kernels[record->kernel % WIRE_OBJECT_MAX])
+		return CL_INVALID_KERNEL;
+	switch (record->param) {
+	case CL_KERNEL_MAX_SUB_GROUP_SIZE_FOR_NDRANGE:
+		answer[0] = 4;
+		break;
+	case CL_KERNEL_SUB_GROUP_COUNT_FOR_NDRANGE:
+		answer[0] = (items + 3) / 4;
+		break;
+	case CL_KERNEL_LOCAL_SIZE_FOR_SUB_GROUP_COUNT:
+		answer[0] = record->input[0] * 4;
+		break;
+	case CL_KERNEL_MAX_NUM_SUB_GROUPS:
+		answer[0] = 64;
+		break;
+	default:
+		answer[0] = 0;
+	}
+	if (out && record->reply.bytes <= sizeof(answer))
+		memcpy(out, answer, record->reply.bytes);
+	*ret_value = (uint32_t)record->reply.bytes;
+	return CL_SUCCESS;
+}
+
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
 {
-	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide" };
+	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "invert" };
 	const char *name = (const char *)(record + 1);
 
 	if (fake->kernels[record->kernel % WIRE_OBJECT_MAX])
 		violation("a kernel id in use", record->kernel);
 	if (!fake->programs[record->program % WIRE_OBJECT_MAX])
 		violation("a kernel of no program", record->program);
+	else if (fake->makes[record->program % WIRE_OBJECT_MAX] != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
+		violation("a kernel of no executable", record->program);
 	for (uint8_t i = 1; i < sizeof(names) / sizeof(*names); i++)
 		if (strlen(names[i]) == record->name_bytes && memcmp(names[i], name, record->name_bytes) == 0)
 			fake->kernels[record->kernel % WIRE_OBJECT_MAX] = i;
 }
 
+/* The whole blob is where the shim has it: in this process there is one mapping. */
+static int32_t svm_map(struct fake *fake, const struct wire_svm_map *record)
+{
+	struct blob *blob;
+
+	if (LOAD(refuse_addresses)) {
+		UNCOUNT(refuse_addresses);
+		return CL_INVALID_HOST_PTR;
+	}
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, record->blob_id);
+	if (!blob || (uintptr_t)blob->address != record->address || blob->placed)
+		violation("a blob that is not where it is said to be, or is there already", record->address);
+	else if (record->address < WIRE_SVM_WINDOW_FIRST || record->address + blob->bytes > WIRE_SVM_WINDOW_END)
+		violation("an address in no window", record->address);
+	if (blob)
+		blob->placed = true;
+	pthread_mutex_unlock(&fake->lock);
+	return CL_SUCCESS;
+}
+
+static uint8_t *address_find(struct fake *fake, uint64_t address)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fake->lock);
+	for (size_t i = 0; i < fake->blob_count && !found; i++)
+		found = fake->blobs[i].living && fake->blobs[i].placed &&
+			address - (uintptr_t)fake->blobs[i].address < fake->blobs[i].bytes;
+	pthread_mutex_unlock(&fake->lock);
+	if (!found)
+		violation("an address in no blob", address);
+	return found ? (uint8_t *)(uintptr_t)address : NULL;
+}
+
 struct argument {
 	uint32_t kind, bytes;
+	uint8_t *at;
 	struct buffer *buffer;
 	uint64_t value[16];
 };
+
+static void invert(const struct buffer *in, struct buffer *out)
+{
+	for (uint64_t y = 0; y < in->image.shape.extent[1]; y++)
+		for (uint64_t i = 0; i < in->image.shape.extent[0] * in->image.shape.pixel_bytes; i++)
+			out->address[y * out->image.row_pitch + i] = (uint8_t)~in->address[y * in->image.row_pitch + i];
+}
 
 static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, bool *ret_crash)
 {
@@ -422,6 +624,15 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			at += (wire.bytes + 7) & ~7u;
 		} else if (wire.kind == WIRE_ARG_BUFFER && wire.object) {
 			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			arguments[i].at = arguments[i].buffer ? arguments[i].buffer->address : NULL;
+		} else if (wire.kind == WIRE_ARG_IMAGE) {
+			arguments[i].buffer = buffer_find(fake, wire.object, 0, 0);
+			if (!arguments[i].buffer || !arguments[i].buffer->image.bytes)
+				return CL_INVALID_MEM_OBJECT;
+		} else if (wire.kind == WIRE_ARG_SAMPLER && !fake->samplers[wire.object % WIRE_OBJECT_MAX]) {
+			violation("a sampler that is not there", wire.object);
+		} else if (wire.kind == WIRE_ARG_SVM && (wire.object || wire.high)) {
+			arguments[i].at = address_find(fake, (uint64_t)wire.high << 32 | wire.object);
 		}
 	}
 	if (at != end)
@@ -433,12 +644,14 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 	if (which == KERNEL_CRASH)
 		*ret_crash = true;
 	for (uint64_t i = record->offset[0]; i < record->offset[0] + items; i++) {
-		if (which == KERNEL_SCALE && arguments[0].buffer)
-			((int *)(void *)arguments[0].buffer->address)[i] *= *(int *)(void *)arguments[1].value;
+		if (which == KERNEL_SCALE && arguments[0].at)
+			((int *)(void *)arguments[0].at)[i] *= *(int *)(void *)arguments[1].value;
 		if (which == KERNEL_ADD)
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
 	}
+	if (which == KERNEL_INVERT)
+		invert(arguments[0].buffer, arguments[1].buffer);
 	if (which == KERNEL_SUM && arguments[1].kind != WIRE_ARG_LOCAL)
 		violation("no local memory", arguments[1].kind);
 	return which ? CL_SUCCESS : CL_INVALID_KERNEL;
@@ -480,6 +693,130 @@ static int32_t transfer(struct fake *fake, const struct wire_buffer_transfer *re
 	return CL_SUCCESS;
 }
 
+static int32_t image_create(struct fake *fake, const struct wire_image_create *record)
+{
+	struct buffer *buffer = &fake->buffers[record->image % WIRE_OBJECT_MAX];
+	struct buffer *parent = record->buffer ? buffer_find(fake, record->buffer, 0, 0) : NULL;
+	struct fake_image image = { 0 };
+
+	if (buffer->living)
+		violation("a buffer id in use", record->image);
+	if (!fake_image_make(record, &image) || (parent && image.bytes > parent->bytes))
+		violation("an image that cannot be", record->type);
+	memset(buffer, 0, sizeof(*buffer));
+	buffer->image = image;
+	buffer->bytes = image.bytes;
+	if (parent) {
+		buffer->address = parent->address;
+	} else if (record->backing.bytes) {
+		buffer->address = range_find(fake, &record->backing);
+		if (buffer->address)
+			overlap_check(fake, buffer->address, image.bytes);
+	} else {
+		buffer->own = true;
+		buffer->address = image.bytes <= LOAD(vram_bytes) ? malloc(image.bytes) : NULL;
+	}
+	if (!buffer->address)
+		return CL_MEM_OBJECT_ALLOCATION_FAILURE;
+	buffer->living = true;
+	COUNT(buffers);
+	return CL_SUCCESS;
+}
+
+static int32_t image_formats(struct fake *fake, const struct wire_image_formats *record, uint32_t *ret_value)
+{
+	/* The last but one is none that a shim could carry; there are more than fit into 4 KiB. */
+	static const struct wire_image_format formats[] = { { CL_RGBA, CL_UNSIGNED_INT8 }, { CL_R, CL_FLOAT }, { CL_RGBA, 0x7777 },
+							    { CL_RGBA, CL_FLOAT } };
+	uint8_t *reply = range_find(fake, &record->reply);
+
+	COUNT(format_questions);
+	for (size_t i = 0; reply && i < 600 && (i + 1) * sizeof(*formats) <= record->reply.bytes; i++)
+		memcpy(reply + i * sizeof(*formats), &formats[i < 3 ? i : 3], sizeof(*formats));
+	*ret_value = 600;
+	return CL_SUCCESS;
+}
+
+static struct buffer *image_find(struct fake *fake, uint32_t id, const uint64_t origin[3], const uint64_t region[3])
+{
+	struct buffer *buffer = buffer_find(fake, id, 0, 0);
+
+	if (buffer && fake_image_has(&buffer->image, origin, region))
+		return buffer;
+	violation("an image that is not there, or too small", id);
+	return NULL;
+}
+
+static int32_t image_transfer(struct fake *fake, const struct wire_image_transfer *record)
+{
+	struct buffer *buffer = image_find(fake, record->image, record->origin, record->region);
+	uint8_t *range = range_find(fake, &record->range);
+	uint64_t row_pitch, slice_pitch;
+
+	if (!buffer || !range)
+		return CL_INVALID_MEM_OBJECT;
+	if (fake_image_tight_bytes(&buffer->image, record->region, &row_pitch, &slice_pitch) != record->range.bytes ||
+	    record->row_pitch != row_pitch)
+		violation("staging of an image with gaps", record->range.bytes);
+	fake_image_move(&buffer->image, buffer->address, record->origin, record->region, range, row_pitch, slice_pitch,
+			record->q.h.opcode == WIRE_IMAGE_WRITE);
+	return CL_SUCCESS;
+}
+
+static int32_t image_copy(struct fake *fake, const struct wire_image_copy *record)
+{
+	struct buffer *from = image_find(fake, record->source, record->source_origin, record->region);
+	struct buffer *to = image_find(fake, record->destination, record->destination_origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint8_t *between;
+
+	if (!from || !to)
+		return CL_INVALID_MEM_OBJECT;
+	between = malloc(fake_image_tight_bytes(&from->image, record->region, &row_pitch, &slice_pitch));
+	fake_image_move(&from->image, from->address, record->source_origin, record->region, between, row_pitch, slice_pitch, false);
+	fake_image_move(&to->image, to->address, record->destination_origin, record->region, between, row_pitch, slice_pitch, true);
+	free(between);
+	return CL_SUCCESS;
+}
+
+static int32_t image_buffer_copy(struct fake *fake, const struct wire_image_buffer_copy *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint64_t row_pitch, slice_pitch;
+	uint64_t bytes = image ? fake_image_tight_bytes(&image->image, record->region, &row_pitch, &slice_pitch) : 0;
+	struct buffer *buffer = buffer_find(fake, record->buffer, record->offset, bytes);
+
+	if (!image || !buffer)
+		return CL_INVALID_MEM_OBJECT;
+	fake_image_move(&image->image, image->address, record->origin, record->region, buffer->address + record->offset, row_pitch,
+			slice_pitch, record->q.h.opcode == WIRE_IMAGE_FROM_BUFFER);
+	return CL_SUCCESS;
+}
+
+static int32_t image_fill(struct fake *fake, const struct wire_image_fill *record)
+{
+	struct buffer *image = image_find(fake, record->image, record->origin, record->region);
+	uint8_t pixel[16];
+
+	/* Four integers of 8 bits; anything else as it came. */
+	for (int i = 0; image && i < 16; i++)
+		pixel[i] = image->image.shape.pixel_bytes == 4 ? record->color[i % 4 * 4] : record->color[i];
+	if (image)
+		fake_image_fill(&image->image, image->address, record->origin, record->region, pixel);
+	return image ? CL_SUCCESS : CL_INVALID_MEM_OBJECT;
+}
+
+static void sampler_set(struct fake *fake, uint32_t id, bool living)
+{
+	if (id == 0 || id >= WIRE_OBJECT_MAX || fake->samplers[id % WIRE_OBJECT_MAX] == living)
+		violation("a sampler id that is in use, or not", id);
+	fake->samplers[id % WIRE_OBJECT_MAX] = living;
+	if (living)
+		COUNT(samplers);
+	else
+		UNCOUNT(samplers);
+}
+
 /* Every earlier record is over here. CL_SUCCESS, or what a record answers that waits for a failed one. */
 static int32_t waits_check(struct fake *fake, const struct wire_queued *record, size_t fixed_bytes)
 {
@@ -517,11 +854,19 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
+		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
+		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_KERNEL_SUB_GROUPS] = sizeof(struct wire_kernel_sub_groups),
+		[WIRE_SVM_MAP] = sizeof(struct wire_svm_map),
 	};
 	static const uint32_t queued[WIRE_OPCODE_COUNT] = {
 		[WIRE_NDRANGE] = sizeof(struct wire_ndrange), [WIRE_BUFFER_FILL] = sizeof(struct wire_buffer_fill),
 		[WIRE_BUFFER_COPY] = sizeof(struct wire_buffer_copy), [WIRE_BUFFER_WRITE] = sizeof(struct wire_buffer_transfer),
 		[WIRE_BUFFER_READ] = sizeof(struct wire_buffer_transfer), [WIRE_MARKER] = sizeof(struct wire_queued),
+		[WIRE_IMAGE_WRITE] = sizeof(struct wire_image_transfer), [WIRE_IMAGE_READ] = sizeof(struct wire_image_transfer),
+		[WIRE_IMAGE_COPY] = sizeof(struct wire_image_copy), [WIRE_IMAGE_FILL] = sizeof(struct wire_image_fill),
+		[WIRE_IMAGE_TO_BUFFER] = sizeof(struct wire_image_buffer_copy),
+		[WIRE_IMAGE_FROM_BUFFER] = sizeof(struct wire_image_buffer_copy),
 	};
 	uint32_t slot, value = 0, id = ((const struct wire_destroy *)header)->id;
 	const struct wire_queued *q = (const void *)header;
@@ -530,6 +875,8 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	bool crash = false, answered = true;
 
 	memcpy(&slot, header + 1, sizeof(slot));
+	if (header->opcode >= 16 && LOAD(version_1))
+		violation("an opcode that version 1 has not", header->opcode);
 	if (header->sequence != ++fake->sequence)
 		violation("a sequence that is not the next", header->sequence);
 	if (header->flags)
@@ -562,9 +909,17 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	case WIRE_PROGRAM_BUILD:
 		status = program_build(fake, (const void *)header, &value);
 		break;
+	case WIRE_PROGRAM_COMPILE:
+		status = program_compile(fake, (const void *)header, &value);
+		break;
+	case WIRE_PROGRAM_LINK:
+		status = program_link(fake, (const void *)header, &value);
+		break;
+	case WIRE_KERNEL_SUB_GROUPS:
+		status = sub_groups(fake, (const void *)header, &value);
+		break;
 	case WIRE_PROGRAM_DESTROY:
-		free(fake->programs[id % WIRE_OBJECT_MAX]);
-		fake->programs[id % WIRE_OBJECT_MAX] = NULL;
+		program_destroy(fake, id % WIRE_OBJECT_MAX);
 		break;
 	case WIRE_KERNEL_CREATE:
 		kernel_create(fake, (const void *)header);
@@ -589,6 +944,33 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		break;
 	case WIRE_MARKER:
 		break;
+	case WIRE_IMAGE_CREATE:
+		status = image_create(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FORMATS:
+		status = image_formats(fake, (const void *)header, &value);
+		break;
+	case WIRE_SAMPLER_CREATE:
+	case WIRE_SAMPLER_DESTROY:	/* both have the id behind the slot */
+		sampler_set(fake, id, header->opcode == WIRE_SAMPLER_CREATE);
+		break;
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+		status = image_transfer(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_COPY:
+		status = image_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_TO_BUFFER:
+	case WIRE_IMAGE_FROM_BUFFER:
+		status = image_buffer_copy(fake, (const void *)header);
+		break;
+	case WIRE_IMAGE_FILL:
+		status = image_fill(fake, (const void *)header);
+		break;
+	case WIRE_SVM_MAP:
+		status = svm_map(fake, (const void *)header);
+		break;
 	case WIRE_BLOB_RELEASE: {
 		struct blob *blob;
 
@@ -605,6 +987,7 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	}
 	if (crash)
 		return false;
+	COUNT(records);			/* before anybody can know */
 	if (answered)
 		answer(fake, slot, header->sequence, status, value, start_ns);
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode] && slot == WIRE_NO_SLOT)
@@ -612,7 +995,6 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 	if (header->opcode < WIRE_OPCODE_COUNT && queued[header->opcode])
 		__atomic_store_n(&engine_page(fake)->queue_done[q->queue % WIRE_QUEUE_COUNT], header->sequence, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine_page(fake)->processed, header->sequence, __ATOMIC_RELEASE);
-	COUNT(records);
 	publish(fake);
 	return true;
 }
@@ -741,6 +1123,7 @@ static int fake_blob_create(struct transport *transport, uint64_t blob_id, size_
 	size_t index = 0;
 	void *address;
 
+	COUNT(blobs_made);
 	if (bytes % 4096)
 		violation("a blob of no whole pages", bytes);
 	if (charged && __atomic_add_fetch(&control.blob_bytes, bytes, __ATOMIC_SEQ_CST) > LOAD(vram_bytes)) {
@@ -798,13 +1181,32 @@ static void fake_blob_destroy(struct transport *transport, struct transport_blob
 	pthread_mutex_unlock(&fake->lock);
 }
 
+static int fake_blob_move(struct transport *transport, struct transport_blob *moved, void *address)
+{
+	struct fake *fake = (struct fake *)transport;
+	struct blob *blob;
+	int r = -ENOENT;
+
+	pthread_mutex_lock(&fake->lock);
+	blob = blob_find(fake, moved->blob_id);
+	if (blob && blob->placed)
+		violation("a blob moved from under the engine", blob->id);
+	if (blob) {
+		r = mremap(blob->address, blob->bytes, blob->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED ? -errno : 0;
+		if (!r)
+			blob->address = moved->address = address;
+	}
+	pthread_mutex_unlock(&fake->lock);
+	return r;
+}
+
 static int fake_submit(struct transport *transport, const struct wire_submit *submit)
 {
 	struct fake *fake = (struct fake *)transport;
 
 	switch (submit->op) {
 	case WIRE_SUBMIT_SETUP:
-		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != 1)
+		if (fake->running || !fake->ring || submit->arg != WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1) || submit->version != transport->capset->version_max)
 			violation("a SETUP that cannot be", submit->arg);
 		fake->running = true;
 		pthread_create(&fake->thread, NULL, engine_main, fake);
@@ -855,7 +1257,8 @@ static void fake_close(struct transport *transport)
 		if (fake->blobs[i].living)
 			violation("a blob left at close", fake->blobs[i].id);
 	for (uint32_t i = 0; i < WIRE_OBJECT_MAX; i++) {
-		free(fake->programs[i]);
+		if (fake->programs[i])
+			program_destroy(fake, i);
 		if (fake->buffers[i].living) {
 			UNCOUNT(buffers);
 			if (fake->buffers[i].own)
@@ -875,6 +1278,7 @@ static const struct transport_ops fake_ops = {
 	.name = "fake",
 	.blob_create = fake_blob_create,
 	.blob_destroy = fake_blob_destroy,
+	.blob_move = fake_blob_move,
 	.submit = fake_submit,
 	.submit_wake = fake_submit_wake,
 	.close = fake_close,
@@ -911,7 +1315,11 @@ static struct wire_capset *capset_make(void)
 	info_text(out, CL_DEVICE_VERSION, "OpenCL 3.0 FAKE");
 	info_text(out, CL_DEVICE_OPENCL_C_VERSION, "OpenCL C 1.2 FAKE");
 	info_text(out, CL_DEVICE_PROFILE, "FULL_PROFILE");
-	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program");
+	info_text(out, CL_DEVICE_IL_VERSION, "SPIR-V_1.2");
+	info_text(out, CL_DRIVER_VERSION, "7");
+	info_number(out, CL_DEVICE_LINKER_AVAILABLE, 1, 4);
+	info_number(out, CL_DEVICE_MAX_NUM_SUB_GROUPS, 64, 4);
+	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program cl_khr_image2d_from_buffer");
 	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 2, 4);
 	info_number(out, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, 3, 4);
 	info(out, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes, sizeof(sizes));
@@ -920,7 +1328,15 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_MAX_PARAMETER_SIZE, 1024, 8);
 	info_number(out, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES, 3, 8);
 	info_number(out, CL_DEVICE_IMAGE_SUPPORT, 1, 4);
-	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 7, 8);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_WIDTH, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE2D_MAX_HEIGHT, 4096, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_WIDTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_HEIGHT, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE3D_MAX_DEPTH, 256, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_BUFFER_SIZE, 65536, 8);
+	info_number(out, CL_DEVICE_IMAGE_MAX_ARRAY_SIZE, 64, 8);
+	info_number(out, CL_DEVICE_IMAGE_PITCH_ALIGNMENT, 16, 4);
+	info_number(out, CL_DEVICE_SVM_CAPABILITIES, 0xf, 8);
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
 	info_number(out, CL_DEVICE_PROFILING_TIMER_RESOLUTION, 1, 8);
@@ -928,9 +1344,10 @@ static struct wire_capset *capset_make(void)
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,
 		.version_min = 1,
-		.version_max = 1,
+		.version_max = LOAD(version_1) ? 1 : WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(*capset) + out->length),
-		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED),
+		.flags = WIRE_CAPS_COMPUTE | (LOAD(staged) ? 0 : WIRE_CAPS_UNIFIED) | (LOAD(images) ? WIRE_CAPS_IMAGES : 0) | WIRE_CAPS_PROGRAMS | WIRE_CAPS_IL |
+			 (LOAD(version_1) ? 0 : WIRE_CAPS_SVM),
 		.vram_bytes = LOAD(vram_bytes),
 		.max_alloc_bytes = LOAD(vram_bytes),
 		.mem_align_bytes = 128,

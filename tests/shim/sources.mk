@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: MIT
 # The shim on the fake engine. Its OpenCL tests are applications: they come through the system's ICD loader.
 LIBRARIES += libvgpu-opencl-fake.so
-libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c
+libvgpu-opencl-fake.so_SRCS := $(SHIM_OPENCL_SRCS) tests/shim/fake_engine.c tests/shim/fake_images.c
 libvgpu-opencl-fake.so_MAP := tests/shim/libvgpu-opencl-fake.map
 
-SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors
+SHIM_OPENCL_TESTS := test_opencl_commands test_opencl_events test_opencl_errors test_opencl_images test_opencl_programs test_opencl_svm test_opencl_costs
 TESTS += $(SHIM_OPENCL_TESTS)
 test_opencl_events_SRCS := tests/shim/opencl/test_events.c tests/shim/opencl/fixture.c
+test_opencl_images_SRCS := tests/shim/opencl/test_images.c tests/shim/opencl/fixture.c
 test_opencl_errors_SRCS := tests/shim/opencl/test_errors.c tests/shim/opencl/fixture.c
+test_opencl_programs_SRCS := tests/shim/opencl/test_programs.c tests/shim/opencl/fixture.c tests/shim/opencl/containers.c \
+	$(addprefix shim/opencl/,container.c recipe.c spirv.c)
 test_opencl_commands_SRCS := tests/shim/opencl/test_commands.c tests/shim/opencl/fixture.c
+test_opencl_costs_SRCS := tests/shim/opencl/test_costs.c tests/shim/opencl/fixture.c
+test_opencl_svm_SRCS := tests/shim/opencl/test_svm.c tests/shim/opencl/fixture.c
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_PKGS := OpenCL cmocka))
 $(foreach t,$(SHIM_OPENCL_TESTS),$(eval $(t)_LIBS := -ldl))
 $(SHIM_OPENCL_TESTS:%=$(BUILD)/tests/%): | $(BUILD)/lib/libvgpu-opencl-fake.so
 
-# Once more on a device with memory of its own, and with shim and engine on one host.
-TEST_RUNS += $(foreach t,$(SHIM_OPENCL_TESTS),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t))
+# Once more on a device with memory of its own, with shim and engine on one host, and with a host of version 1: what came later is absent there,
+# and nothing else changes.
+TEST_RUNS += $(foreach t,$(filter-out test_opencl_images,$(SHIM_OPENCL_TESTS)),TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t) TEST_VERSION_1=1@$(t))
+TEST_RUNS += $(foreach t,test_opencl_images,TEST_STAGED=1@$(t) TEST_SAME_HOST=1@$(t) VGPU_FORCE_STAGING=1@$(t))
 
 TESTS += test_copy
 test_copy_SRCS := tests/shim/test_copy.c shim/copy.c

@@ -16,6 +16,8 @@ struct blob {
 	uint64_t offset;
 	uint64_t bytes;
 	uint8_t *address;
+	uint8_t *svm;			/* where it is mapped as well, NULL: nowhere */
+	struct blob *svm_next;		/* of those that are, unless dying */
 	uint32_t pins;
 	bool dying;
 	uint64_t unmap_number;		/* while dying */
@@ -27,6 +29,7 @@ struct blobs {
 	uint32_t dying_count;
 	blobs_released_fn *released;
 	void *data;
+	struct blob *svm_blobs;
 	struct blob *buckets[BUCKET_COUNT];
 };
 
@@ -56,6 +59,8 @@ int blobs_create(int aperture_fd, blobs_released_fn *released, void *data, struc
 
 static void blob_destroy(struct blob *blob)
 {
+	if (blob->svm)
+		munmap(blob->svm, blob->bytes);
 	munmap(blob->address, blob->bytes);
 	free(blob);
 }
@@ -123,6 +128,67 @@ int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t b
 	return 0;
 }
 
+static void svm_forget_locked(struct blobs *blobs, const struct blob *blob)
+{
+	struct blob **at = &blobs->svm_blobs;
+
+	while (*at && *at != blob)
+		at = &(*at)->svm_next;
+	if (*at)
+		*at = blob->svm_next;
+}
+
+/* The pin keeps the blob while the lock is open. Without MAP_FIXED the kernel takes the address if it is free and another one if
+ * not, so nothing is ever replaced; and vgpu-device judges the call as it does every mapping (map_guard.c). */
+int blobs_svm_map(struct blobs *blobs, uint64_t blob_id, uint64_t address)
+{
+	const struct wire_range whole = {.blob_id = blob_id};
+	void *asked = (void *)(uintptr_t)address;
+	uint64_t offset, bytes;
+
+	if (!blobs_pin(blobs, &whole))
+		return -ENOENT;
+	pthread_mutex_lock(&blobs->lock);
+	const struct blob *blob = *find_locked(blobs, blob_id);
+	bool taken = blob->svm;
+	offset = blob->offset;
+	bytes = blob->bytes;
+	pthread_mutex_unlock(&blobs->lock);
+	int r = taken ? -ENOENT : bytes > WIRE_SVM_WINDOW_END - address ? -EINVAL : 0;
+	void *got = MAP_FAILED;
+	if (!r) {
+		do
+			got = mmap(asked, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blobs->aperture_fd, (off_t)offset);
+		while (got == MAP_FAILED && errno == EINTR);
+		r = got == MAP_FAILED ? -errno : got != asked ? -EEXIST : 0;
+	}
+	if (got != MAP_FAILED && r)
+		munmap(got, bytes);
+	if (!r) {
+		pthread_mutex_lock(&blobs->lock);
+		struct blob *mapped = *find_locked(blobs, blob_id);
+		mapped->svm = got;
+		if (!mapped->dying) {
+			mapped->svm_next = blobs->svm_blobs;
+			blobs->svm_blobs = mapped;
+		}
+		pthread_mutex_unlock(&blobs->lock);
+	}
+	blobs_unpin(blobs, blob_id);
+	return r;
+}
+
+bool blobs_svm_holds(struct blobs *blobs, uint64_t address)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&blobs->lock);
+	for (const struct blob *blob = blobs->svm_blobs; blob && !found; blob = blob->svm_next)
+		found = address - (uintptr_t)blob->svm < blob->bytes;
+	pthread_mutex_unlock(&blobs->lock);
+	return found;
+}
+
 bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number)
 {
 	struct blob *gone = NULL;
@@ -136,10 +202,12 @@ bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number)
 		if (!(*at)->dying) {
 			(*at)->dying = true;
 			blobs->dying_count++;
+			svm_forget_locked(blobs, *at);
 		}
 	} else if (*at) {
 		gone = *at;
 		*at = gone->next;
+		svm_forget_locked(blobs, gone);
 	}
 	pthread_mutex_unlock(&blobs->lock);
 	if (gone)
@@ -167,7 +235,7 @@ void *blobs_pin(struct blobs *blobs, const struct wire_range *range)
 	struct blob *blob = *find_locked(blobs, range->blob_id);
 	if (blob && !blob->dying && end <= blob->bytes) {
 		blob->pins++;
-		bytes = blob->address + range->offset;
+		bytes = (blob->svm ? blob->svm : blob->address) + range->offset;
 	}
 	pthread_mutex_unlock(&blobs->lock);
 	return bytes;

@@ -29,6 +29,13 @@ void blobs_destroy(struct blobs *blobs);
  * for the device's answer. Channel thread only. */
 int blobs_map(struct blobs *blobs, uint64_t blob_id, uint64_t offset, uint64_t bytes);
 
+/* Maps a living blob at `address` too, which is page-aligned and inside the window (wire.h), for its life; pins given from then on are
+ * there. 0, -ENOENT without such a blob or if it has an address, -EINVAL beyond the window's end, -EEXIST if something is mapped there,
+ * or -errno of mmap. Waits for the device's answer. Ring thread only. */
+int blobs_svm_map(struct blobs *blobs, uint64_t blob_id, uint64_t address);
+/* Whether the byte is one of a living blob's that is mapped so. */
+bool blobs_svm_holds(struct blobs *blobs, uint64_t address);
+
 /* Lets go: true if pins keep it for now (`released` comes later), false if it is gone, or never was there:
  * then the caller answers. unmap_number is handed to `released`: the latest, where it is asked for again. */
 bool blobs_unmap(struct blobs *blobs, uint64_t blob_id, uint64_t unmap_number);

@@ -8,7 +8,6 @@
 
 #define LOG_MAX_BYTES (256u << 10)
 #define KERNELS_MAX 1024u
-#define ARG_INFO_OPTION " -cl-kernel-arg-info"
 
 /* A growing buffer whose error sticks. */
 struct writer {
@@ -167,7 +166,7 @@ static void put_kernels(struct writer *writer, const struct device *device, cl_p
 	*ret_count = count;
 }
 
-static int encode_reply(const struct device *device, struct program *program, cl_int error)
+int build_encode_reply(const struct device *device, struct program *program, cl_int error, bool with_kernels)
 {
 	struct wire_build_reply reply = {.error = error};
 	struct writer writer = {0};
@@ -186,7 +185,7 @@ static int encode_reply(const struct device *device, struct program *program, cl
 	reply.global_variable_bytes = variables;
 	writer_put(&writer, &reply, sizeof(reply));
 	writer_put(&writer, log, reply.log_bytes);
-	if (!error)
+	if (!error && with_kernels)
 		put_kernels(&writer, device, program->cl, &reply.kernel_count);
 	free(log);
 	if (writer.bad || writer.used > UINT32_MAX) {
@@ -204,7 +203,7 @@ int build_program(const struct device *device, const void *source, size_t source
 		  size_t options_bytes, struct program **ret_program)
 {
 	struct program *program = calloc(1, sizeof(*program));
-	char *text = malloc(source_bytes), *flags = malloc(options_bytes + sizeof(ARG_INFO_OPTION));
+	char *text = malloc(source_bytes), *flags = malloc(options_bytes + sizeof(BUILD_ARG_INFO_OPTION));
 	cl_int error = CL_OUT_OF_HOST_MEMORY;
 
 	if (!program || !text || !flags)
@@ -212,14 +211,15 @@ int build_program(const struct device *device, const void *source, size_t source
 	memcpy(text, source, source_bytes);
 	if (options_bytes)
 		memcpy(flags, options, options_bytes);
-	memcpy(flags + options_bytes, ARG_INFO_OPTION, sizeof(ARG_INFO_OPTION));
+	memcpy(flags + options_bytes, BUILD_ARG_INFO_OPTION, sizeof(BUILD_ARG_INFO_OPTION));
 	program->source_hash = hash_bytes(0, text, source_bytes);
 	const char *strings[1] = {text};
 	program->cl = clCreateProgramWithSource(device->context, 1, strings, &source_bytes, &error);
 	if (!program->cl)
 		goto free_all;
 	error = clBuildProgram(program->cl, 1, &device->id, flags, NULL, NULL);
-	error = encode_reply(device, program, error);
+	program->type = error ? CL_PROGRAM_BINARY_TYPE_NONE : CL_PROGRAM_BINARY_TYPE_EXECUTABLE;
+	error = build_encode_reply(device, program, error, !error);
 	if (error)
 		goto release_program;
 	program->splittable = splittable_read(text, source_bytes, flags);

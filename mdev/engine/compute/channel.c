@@ -169,6 +169,7 @@ static void start_ring(struct channel *channel, const struct engine_message *mes
 		.grant = channel->settings.grant,
 		.status = channel->settings.status,
 		.unified = channel->settings.unified,
+		.svm = channel->settings.svm,
 		.max_alloc_bytes = channel->settings.max_alloc_bytes,
 		.spin_ns = channel->settings.spin_ns,
 		.strategy = channel->settings.strategy,

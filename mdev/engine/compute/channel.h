@@ -19,6 +19,7 @@ struct channel_settings {
 	const struct lease_grant *grant;
 	struct lease_status *status;
 	bool unified;
+	bool svm;
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;
 	const char *strategy;

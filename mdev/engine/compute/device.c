@@ -62,6 +62,8 @@ int device_open(const char *platform_name, uint32_t device_index, struct device 
 	cl_uint count = 0, align_bits = 0;
 	cl_device_type type = 0;
 	cl_device_exec_capabilities capabilities = 0;
+	size_t il_bytes = 0;
+	cl_uint sub_groups = 0;
 	cl_ulong max_alloc = 0;
 	cl_int error = 0;
 
@@ -85,6 +87,10 @@ int device_open(const char *platform_name, uint32_t device_index, struct device 
 	device.max_alloc_bytes = max_alloc;
 	device.on_cpu = type & CL_DEVICE_TYPE_CPU;
 	device.native_kernels = capabilities & CL_EXEC_NATIVE_KERNEL;
+	clGetDeviceInfo(device.id, CL_DEVICE_IL_VERSION, 0, NULL, &il_bytes);
+	clGetDeviceInfo(device.id, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof(sub_groups), &sub_groups, NULL);
+	device.takes_il = il_bytes > 1;	/* more than a NUL */
+	device.has_sub_groups = sub_groups;
 	device.time_offset_ns = time_offset_ns(device.id);
 	device.context = clCreateContext(NULL, 1, &device.id, NULL, NULL, &error);
 	if (!device.context) {

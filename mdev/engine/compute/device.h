@@ -21,6 +21,8 @@ struct device {
 	uint64_t max_alloc_bytes;
 	bool on_cpu;			/* the device's threads and ours share the cores */
 	bool native_kernels;
+	bool takes_il;			/* clCreateProgramWithIL may be called */
+	bool has_sub_groups;
 	int64_t time_offset_ns;		/* device time base - CLOCK_MONOTONIC */
 };
 

@@ -106,7 +106,7 @@ static int take_environment(const json_t *engine, struct engine_config *config, 
 static int take_engine(const json_t *root, struct engine_config *config, char why[256])
 {
 	const json_t *engine = json_object_get(root, "engine");
-	const json_t *unified = json_object_get(engine, "unified");
+	const json_t *unified = json_object_get(engine, "unified"), *svm = json_object_get(engine, "svm");
 	uint64_t device_index = 0;
 	int r;
 
@@ -125,7 +125,7 @@ static int take_engine(const json_t *root, struct engine_config *config, char wh
 	    (r = take_count(engine, "device_index", UINT32_MAX, &device_index)) ||
 	    (r = take_count(root, "vram_bytes", INT64_MAX, &config->vram_bytes)) ||
 	    (r = take_count(engine, "memory_limit_bytes", INT64_MAX, &config->memory_limit_bytes)) ||
-	    (unified && !json_is_boolean(unified) && (r = -EINVAL))) {
+	    (unified && !json_is_boolean(unified) && (r = -EINVAL)) || (svm && !json_is_boolean(svm) && (r = -EINVAL))) {
 		snprintf(why, 256, "a member of 'engine' has the wrong type or range; see docs/CONFIG_JSON.md");
 		return r;
 	}
@@ -140,6 +140,7 @@ static int take_engine(const json_t *root, struct engine_config *config, char wh
 	}
 	config->device_index = (uint32_t)device_index;
 	config->unified = json_is_true(unified);
+	config->svm = config->unified && json_is_true(svm);
 	return take_environment(engine, config, why);
 }
 

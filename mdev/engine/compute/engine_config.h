@@ -23,6 +23,7 @@ struct engine_config {
 	char *platform;			/* CL_PLATFORM_NAME, NULL = the first */
 	uint32_t device_index;		/* among all devices of that platform */
 	bool unified;			/* kernels use aperture memory in place */
+	bool svm;			/* the driver takes raw pointers, as the probe has seen; only with unified */
 	uint64_t memory_limit_bytes;	/* beside the mapped blobs; 0 = none */
 	uint64_t vram_bytes;
 	char *uuid;			/* of the vGPU; letters, digits and dashes */

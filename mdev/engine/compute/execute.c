@@ -4,11 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/build.h"
+#include "mdev/engine/compute/compile.h"
+#include "mdev/engine/compute/image.h"
+#include "mdev/engine/compute/program_records.h"
+#include "mdev/engine/compute/svm.h"
+
+static struct buffer *find_memory(const struct executor *x, uint32_t id)
+{
+	return id < WIRE_OBJECT_MAX ? x->objects->buffers[id] : NULL;
+}
 
 static struct buffer *find_buffer(const struct executor *x, uint32_t id)
 {
-	return id < WIRE_OBJECT_MAX ? x->objects->buffers[id] : NULL;
+	struct buffer *found = find_memory(x, id);
+
+	return found && !found->image ? found : NULL;
 }
 
 /* ---- object records: return 0 or an OpenCL error, which is the answer ------------------------------ */
@@ -41,13 +51,16 @@ static int buffer_create(struct executor *x, const struct parsed *p)
 			goto free_buffer;
 		}
 		buffer->blob_id = c->backing.blob_id;
+		buffer->backing = c->backing;
 	} else {
 		if (!x->charge(x->data, x->objects->charged_bytes + c->bytes)) {
 			error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
 			goto free_buffer;
 		}
 		x->objects->charged_bytes += c->bytes;
+		buffer->charged_bytes = c->bytes;
 	}
+	buffer->uses = 1;
 	buffer->cl = clCreateBuffer(x->device->context, c->flags | (memory ? CL_MEM_USE_HOST_PTR : 0), c->bytes, memory,
 				    &error);
 	if (!buffer->cl)
@@ -71,21 +84,31 @@ free_buffer:
 	return error;
 }
 
-/* Takes the buffer out of its table; slot answers once its last use is over. */
+void execute_buffer_unuse(struct executor *x, struct buffer *buffer)
+{
+	while (buffer && !--buffer->uses) {
+		struct buffer *parent = buffer->parent;
+
+		if (buffer->charged_bytes) {
+			x->objects->charged_bytes -= buffer->charged_bytes;
+			x->charge(x->data, x->objects->charged_bytes);
+		}
+		buffer_free(buffer);
+		buffer = parent;
+	}
+}
+
+/* Takes the buffer or image out of its table; slot answers once its last use is over. */
 static int buffer_remove(struct executor *x, uint32_t id, uint64_t sequence, uint32_t slot)
 {
-	struct buffer *buffer = find_buffer(x, id);
+	struct buffer *buffer = find_memory(x, id);
 
 	if (!buffer)
 		return CL_INVALID_MEM_OBJECT;
 	x->objects->buffers[id] = NULL;
 	clReleaseMemObject(buffer->cl);
-	if (!buffer->blob_id) {
-		x->objects->charged_bytes -= buffer->bytes;
-		x->charge(x->data, x->objects->charged_bytes);
-	}
 	int r = complete_barrier(x->complete, sequence, slot, buffer->blob_id);
-	free(buffer);
+	execute_buffer_unuse(x, buffer);
 	return r ? CL_OUT_OF_HOST_MEMORY : 0;
 }
 
@@ -101,8 +124,10 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 			return CL_INVALID_PROGRAM;
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
+		const struct build_request request = {.form = BUILD_EXECUTABLE, .source = source, .source_bytes = b->source.bytes,
+						      .options = options, .options_bytes = b->options.bytes};
 		if (source && (options || !b->options.bytes))
-			error = build_program(x->device, source, b->source.bytes, options, b->options.bytes, at);
+			error = build_make(x->device, &request, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -114,15 +139,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 	}
 	if (!*at)
 		return CL_INVALID_PROGRAM;
-	*ret_value = (*at)->reply_bytes;
-	if (b->reply.bytes < (*at)->reply_bytes)
-		return CL_OUT_OF_HOST_MEMORY;
-	void *reply = blobs_pin(x->blobs, &b->reply);
-	if (!reply)
-		return CL_INVALID_VALUE;
-	memcpy(reply, (*at)->reply, (*at)->reply_bytes);
-	blobs_unpin(x->blobs, b->reply.blob_id);
-	return 0;
+	return program_reply(x, *at, &b->reply, ret_value);
 }
 
 static int kernel_make(struct executor *x, const struct parsed *p)
@@ -136,6 +153,8 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_KERNEL;
 	if (!program)
 		return CL_INVALID_PROGRAM;
+	if (program->type != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
+		return CL_INVALID_PROGRAM_EXECUTABLE;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;
@@ -165,6 +184,12 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_PROGRAM;
 		program_destroy(x->objects->programs[id]);
 		x->objects->programs[id] = NULL;
+		break;
+	case WIRE_SAMPLER_DESTROY:
+		if (!x->objects->samplers[id])
+			return CL_INVALID_SAMPLER;
+		sampler_destroy(x->objects->samplers[id]);
+		x->objects->samplers[id] = NULL;
 		break;
 	default:
 		if (!x->objects->kernels[id])
@@ -230,17 +255,36 @@ static int argument_set(struct executor *x, struct kernel *kernel, uint32_t inde
 	struct kernel_arg *last = &kernel->args[index];
 	cl_int error;
 
-	if (last->kind && last->kind != arg->kind)
+	if (last->kind && last->kind != (arg->kind == WIRE_ARG_SVM ? WIRE_ARG_BUFFER : arg->kind))
 		return CL_INVALID_ARG_VALUE;
+	if (arg->kind == WIRE_ARG_SVM)
+		return svm_argument_set(x->blobs, kernel, index, arg->address);
 	if (arg->kind == WIRE_ARG_BUFFER) {
 		const struct buffer *buffer = arg->object ? find_buffer(x, arg->object) : NULL;
 		uint64_t serial = buffer ? buffer->serial : 0;
 		if (arg->object && !buffer)
 			return CL_INVALID_MEM_OBJECT;
-		if (last->set && last->serial == serial)
+		if (last->set && !last->is_address && last->serial == serial)
 			return 0;
+		last->is_address = false;
 		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), buffer ? &buffer->cl : NULL);
 		last->serial = serial;
+	} else if (arg->kind == WIRE_ARG_IMAGE) {
+		const struct buffer *image = find_memory(x, arg->object);
+		if (!image || !image->image)
+			return CL_INVALID_MEM_OBJECT;
+		if (last->set && last->serial == image->serial)
+			return 0;
+		error = clSetKernelArg(kernel->cl, index, sizeof(cl_mem), &image->cl);
+		last->serial = image->serial;
+	} else if (arg->kind == WIRE_ARG_SAMPLER) {
+		const struct sampler *sampler = x->objects->samplers[arg->object];
+		if (!sampler)
+			return CL_INVALID_SAMPLER;
+		if (last->set && last->serial == sampler->serial)
+			return 0;
+		error = clSetKernelArg(kernel->cl, index, sizeof(cl_sampler), &sampler->cl);
+		last->serial = sampler->serial;
 	} else if (arg->kind == WIRE_ARG_LOCAL) {
 		if (last->set && last->bytes == arg->bytes)
 			return 0;
@@ -320,7 +364,7 @@ static int copy(struct executor *x, const struct parsed *p, cl_command_queue que
 
 /* The aperture range stays pinned until the transfer is done; the caller arranges that. */
 static int transfer(struct executor *x, const struct parsed *p, cl_command_queue queue, const struct waits *waits,
-		    cl_event *ret_event, bool *ret_pinned)
+		    cl_event *ret_event, uint64_t *ret_pinned_blob)
 {
 	const struct parsed_transfer *t = &p->transfer;
 	const struct buffer *buffer = find_buffer(x, t->buffer);
@@ -342,7 +386,7 @@ static int transfer(struct executor *x, const struct parsed *p, cl_command_queue
 	if (error)
 		blobs_unpin(x->blobs, t->range.blob_id);
 	else
-		*ret_pinned = true;
+		*ret_pinned_blob = t->range.blob_id;
 	return error;
 }
 
@@ -360,7 +404,7 @@ static int waits_keep(const struct waits *waits, struct complete_pending *pendin
 }
 
 static int enqueue(struct executor *x, const struct parsed *p, struct complete_queue *queue,
-		   struct complete_pending *pending, bool *ret_pinned)
+		   struct complete_pending *pending, uint64_t *ret_pinned_blob)
 {
 	struct waits waits;
 	bool with_event = p->slot != WIRE_NO_SLOT || complete_wants_every_event(x->complete);
@@ -382,7 +426,15 @@ static int enqueue(struct executor *x, const struct parsed *p, struct complete_q
 			break;
 		case WIRE_BUFFER_WRITE:
 		case WIRE_BUFFER_READ:
-			error = transfer(x, p, queue->cl, &waits, ret_event, ret_pinned);
+			error = transfer(x, p, queue->cl, &waits, ret_event, ret_pinned_blob);
+			break;
+		case WIRE_IMAGE_WRITE:
+		case WIRE_IMAGE_READ:
+		case WIRE_IMAGE_COPY:
+		case WIRE_IMAGE_TO_BUFFER:
+		case WIRE_IMAGE_FROM_BUFFER:
+		case WIRE_IMAGE_FILL:
+			error = image_enqueue(x, p, queue->cl, waits.count, waits.events, ret_event, ret_pinned_blob);
 			break;
 		default:
 			/* A marker with nothing to wait for but its own queue needs no command of its own,
@@ -410,7 +462,7 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 {
 	struct complete_queue *queue = x->objects->queues[p->queue];
 	struct complete_pending pending = {.sequence = p->sequence, .slot = p->slot};
-	bool pinned = false;
+	uint64_t pinned_blob = 0;
 
 	if (!queue) {
 		error = error ? error : CL_INVALID_COMMAND_QUEUE;
@@ -421,7 +473,7 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	}
 	complete_begin(x->complete);
 	if (!error)
-		error = enqueue(x, p, queue, &pending, &pinned);
+		error = enqueue(x, p, queue, &pending, &pinned_blob);
 	if (error) {	/* it waits for nothing any more */
 		free(pending.after);
 		pending.after = NULL;
@@ -433,9 +485,9 @@ static void execute_queued(struct executor *x, const struct parsed *p, int error
 	pending.taken_ns = queue->profiling ? taken_ns : 0;
 	complete_push(queue, &pending);
 	/* Later than this record, so that it counts among the earlier ones. */
-	if (pinned && complete_barrier(x->complete, p->sequence + 1, WIRE_NO_SLOT, p->transfer.range.blob_id)) {
+	if (pinned_blob && complete_barrier(x->complete, p->sequence + 1, WIRE_NO_SLOT, pinned_blob)) {
 		complete_drain(x->complete);
-		blobs_unpin(x->blobs, p->transfer.range.blob_id);
+		blobs_unpin(x->blobs, pinned_blob);
 	}
 }
 
@@ -459,6 +511,15 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 		case WIRE_PROGRAM_BUILD:
 			error = program_build(x, p, &value);
 			break;
+		case WIRE_PROGRAM_COMPILE:
+			error = record_program_compile(x, &p->program_compile, &value);
+			break;
+		case WIRE_PROGRAM_LINK:
+			error = record_program_link(x, &p->program_link, &value);
+			break;
+		case WIRE_KERNEL_SUB_GROUPS:
+			error = record_kernel_sub_groups(x, &p->sub_groups, &value);
+			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);
 			break;
@@ -469,6 +530,18 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 		case WIRE_BLOB_RELEASE:
 			error = blob_release(x, p);
 			answers_later = !error;
+			break;
+		case WIRE_IMAGE_CREATE:
+			error = image_create(x, p);
+			break;
+		case WIRE_IMAGE_FORMATS:
+			error = image_formats(x, p, &value);
+			break;
+		case WIRE_SAMPLER_CREATE:
+			error = sampler_create(x, p);
+			break;
+		case WIRE_SVM_MAP:
+			error = svm_map(x->blobs, &p->svm_map);
 			break;
 		default:
 			error = object_remove(x, p);

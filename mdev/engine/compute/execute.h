@@ -31,6 +31,9 @@ void execute_record(struct executor *executor, const struct parsed *parsed, int 
 /* The kernel that a record launches, NULL if it launches none. Until the next record that destroys it. */
 const struct kernel *execute_kernel_of(const struct executor *executor, const struct parsed *parsed);
 
+/* Lets go of one use of a memory object that is in no table: with the last, its charge goes back and it is freed. */
+void execute_buffer_unuse(struct executor *executor, struct buffer *buffer);
+
 /* Drops the buffers that lie in blobs that vgpu-device wants back; `sequence` is the last record taken. */
 void execute_drop_dying(struct executor *executor, uint64_t sequence);
 #endif

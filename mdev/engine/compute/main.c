@@ -158,6 +158,7 @@ static int serve(const struct engine_config *config, int aperture_fd)
 		.grant = grant,
 		.status = status,
 		.unified = config->unified,
+		.svm = config->svm,
 		.max_alloc_bytes = config->vram_bytes && config->vram_bytes < device.max_alloc_bytes ? config->vram_bytes :
 												       device.max_alloc_bytes,
 		.spin_ns = spin_ns(config),

@@ -11,12 +11,33 @@ int objects_init(struct objects *objects)
 	objects->buffers = calloc(WIRE_OBJECT_MAX, sizeof(*objects->buffers));
 	objects->programs = calloc(WIRE_OBJECT_MAX, sizeof(*objects->programs));
 	objects->kernels = calloc(WIRE_OBJECT_MAX, sizeof(*objects->kernels));
-	if (objects->buffers && objects->programs && objects->kernels)
+	objects->samplers = calloc(WIRE_OBJECT_MAX, sizeof(*objects->samplers));
+	if (objects->buffers && objects->programs && objects->kernels && objects->samplers)
 		return 0;
 	free(objects->buffers);
 	free(objects->programs);
 	free(objects->kernels);
+	free(objects->samplers);
 	return -ENOMEM;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+	if (buffer->image && buffer->image->linear)
+		clReleaseMemObject(buffer->image->linear);
+	free(buffer->image);
+	free(buffer);
+}
+
+/* With what it lies in, if nobody else uses that. */
+static void buffer_unuse(struct buffer *buffer)
+{
+	while (buffer && !--buffer->uses) {
+		struct buffer *parent = buffer->parent;
+
+		buffer_free(buffer);
+		buffer = parent;
+	}
 }
 
 void objects_finish(struct objects *objects, struct blobs *blobs)
@@ -34,14 +55,35 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 		clReleaseMemObject(buffer->cl);
 		if (buffer->blob_id)
 			blobs_unpin(blobs, buffer->blob_id);
-		free(buffer);
+		buffer_unuse(buffer);
 	}
+	for (uint32_t i = 0; i < WIRE_OBJECT_MAX; i++)
+		if (objects->samplers[i])
+			sampler_destroy(objects->samplers[i]);
 	for (uint32_t i = 0; i < WIRE_QUEUE_COUNT; i++)
 		if (objects->queues[i])
 			complete_queue_detach(objects->queues[i]);
+	free(objects->samplers);
 	free(objects->kernels);
 	free(objects->programs);
 	free(objects->buffers);
+}
+
+/* OpenCL 3.0, table 33: images and pipes report global, samplers private. 0 if its type tells nothing more. */
+static uint32_t opaque_kind(const char *type)
+{
+	if (strchr(type, '*'))
+		return 0;
+	return !strncmp(type, "image", 5) ? WIRE_ARG_IMAGE : !strcmp(type, "sampler_t") ? WIRE_ARG_SAMPLER : 0;
+}
+
+/* For kernels of which the driver keeps no argument information, as of linked or intermediate programs: what may be set to
+ * NULL with a length is local memory, what may with a handle's is a buffer, anything else a value. */
+static uint32_t arg_kind_by_trial(cl_kernel cl, uint32_t index)
+{
+	if (!clSetKernelArg(cl, index, 1, NULL))
+		return WIRE_ARG_LOCAL;
+	return clSetKernelArg(cl, index, sizeof(cl_mem), NULL) ? WIRE_ARG_VALUE : WIRE_ARG_BUFFER;
 }
 
 uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index)
@@ -50,18 +92,18 @@ uint32_t kernel_arg_kind(cl_kernel cl, uint32_t index)
 	char type[64] = "";
 
 	if (clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof(where), &where, NULL))
-		return 0;
+		return arg_kind_by_trial(cl, index);
+	/* A name that is longer is none of ours: the type stays empty. */
+	clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_TYPE_NAME, sizeof(type), type, NULL);
 	switch (where) {
 	case CL_KERNEL_ARG_ADDRESS_LOCAL:
 		return WIRE_ARG_LOCAL;
 	case CL_KERNEL_ARG_ADDRESS_PRIVATE:
-		return WIRE_ARG_VALUE;
+		return opaque_kind(type) ? opaque_kind(type) : WIRE_ARG_VALUE;
 	default:
-		/* OpenCL 3.0, table 33: images and pipes report global; they are no buffers. */
-		if (!clGetKernelArgInfo(cl, index, CL_KERNEL_ARG_TYPE_NAME, sizeof(type), type, NULL) &&
-		    (!strncmp(type, "image", 5) || !strncmp(type, "pipe", 4)) && !strchr(type, '*'))
+		if (!strncmp(type, "pipe", 4) && !strchr(type, '*'))
 			return 0;
-		return WIRE_ARG_BUFFER;
+		return opaque_kind(type) ? opaque_kind(type) : WIRE_ARG_BUFFER;
 	}
 }
 
@@ -90,10 +132,17 @@ void kernel_destroy(struct kernel *kernel)
 
 void program_destroy(struct program *program)
 {
-	clReleaseProgram(program->cl);
+	if (program->cl)
+		clReleaseProgram(program->cl);
 	splittable_destroy(program->splittable);
 	free(program->reply);
 	free(program);
+}
+
+void sampler_destroy(struct sampler *sampler)
+{
+	clReleaseSampler(sampler->cl);
+	free(sampler);
 }
 
 uint64_t hash_bytes(uint64_t seed, const void *bytes, size_t count)

@@ -5,16 +5,9 @@
  * Every function reads only inside [record, record + bytes): the fixed part by the row's size, the
  * variable part by a cursor whose error sticks.
  */
-#include "mdev/engine/compute/parse.h"
-
-#include <CL/cl.h>
 #include <string.h>
 
-struct cursor {
-	const uint8_t *at;
-	size_t left;
-	bool bad;
-};
+#include "mdev/engine/compute/parse_parts.h"
 
 /* The next `bytes`, consumed together with their padding to 8; NULL (and bad) if they are not there. */
 static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
@@ -31,19 +24,9 @@ static const void *cursor_take(struct cursor *cursor, uint64_t bytes)
 	return taken;
 }
 
-static bool object_id_fits(uint32_t id)
+static bool in_window(uint64_t address)
 {
-	return id >= 1 && id < WIRE_OBJECT_MAX;
-}
-
-/* A range of at least one byte inside a mapped blob of memory. */
-static bool range_fits(const struct wire_range *range, const struct parse_limits *limits)
-{
-	uint64_t end;
-
-	return range->bytes && WIRE_BLOB_KIND(range->blob_id) == WIRE_BLOB_KIND_MEMORY &&
-	       !__builtin_add_overflow(range->offset, range->bytes, &end) &&
-	       end <= limits->blob_bytes(limits->data, range->blob_id);
+	return address >= WIRE_SVM_WINDOW_FIRST && address < WIRE_SVM_WINDOW_END;
 }
 
 static int queue_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
@@ -94,14 +77,11 @@ static int buffer_create_parse(const void *record, struct cursor *rest, const st
 			       struct parsed *parsed)
 {
 	const struct wire_buffer_create *r = record;
-	const uint64_t device_access = CL_MEM_READ_WRITE | CL_MEM_WRITE_ONLY | CL_MEM_READ_ONLY;
-	const uint64_t host_access = CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS;
 
 	(void)rest;
 	if (!object_id_fits(r->buffer))
 		return CL_INVALID_MEM_OBJECT;
-	if ((r->flags & ~(device_access | host_access)) || __builtin_popcountll(r->flags & device_access) > 1 ||
-	    __builtin_popcountll(r->flags & host_access) > 1)
+	if (!mem_flags_fit(r->flags))
 		return CL_INVALID_VALUE;
 	if (!r->bytes || r->bytes > limits->max_alloc_bytes)
 		return CL_INVALID_BUFFER_SIZE;
@@ -140,6 +120,124 @@ static int program_build_parse(const void *record, struct cursor *rest, const st
 	return 0;
 }
 
+static bool reply_fits(const struct wire_range *reply, uint64_t at_least, const struct parse_limits *limits)
+{
+	return range_fits(reply, limits) && !(reply->offset & 7) && reply->bytes >= at_least;
+}
+
+static bool constants_fit(const struct wire_constant *constants, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (constants[i].bytes != 1 && constants[i].bytes != 2 && constants[i].bytes != 4 && constants[i].bytes != 8)
+			return false;
+	return true;
+}
+
+static int program_compile_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+				 struct parsed *parsed)
+{
+	const struct wire_program_compile *r = record;
+	struct parsed_program_compile *c = &parsed->program_compile;
+
+	if (!object_id_fits(r->program))
+		return CL_INVALID_PROGRAM;
+	if ((r->makes != WIRE_PROGRAM_OBJECT && r->makes != WIRE_PROGRAM_EXECUTABLE) || r->language > WIRE_LANGUAGE_IL)
+		return CL_INVALID_VALUE;
+	if (!range_fits(&r->source, limits) || !reply_fits(&r->reply, sizeof(struct wire_build_reply), limits))
+		return CL_INVALID_VALUE;
+	if (r->options.bytes && !range_fits(&r->options, limits))
+		return CL_INVALID_COMPILER_OPTIONS;
+	if (r->header_count > WIRE_HEADER_MAX || !r->header_count != !r->headers.bytes ||
+	    (r->headers.bytes && !range_fits(&r->headers, limits)) ||
+	    (r->header_count && (r->makes != WIRE_PROGRAM_OBJECT || r->language != WIRE_LANGUAGE_C)))
+		return CL_INVALID_VALUE;
+	if (r->constant_count > WIRE_CONSTANT_MAX || (r->constant_count && r->language != WIRE_LANGUAGE_IL))
+		return CL_INVALID_VALUE;
+	const struct wire_constant *constants = cursor_take(rest, (uint64_t)r->constant_count * sizeof(*constants));
+	if (!constants || !constants_fit(constants, r->constant_count))
+		return CL_INVALID_VALUE;
+	*c = (struct parsed_program_compile){
+		.program = r->program,
+		.executable = r->makes == WIRE_PROGRAM_EXECUTABLE,
+		.il = r->language == WIRE_LANGUAGE_IL,
+		.source = r->source,
+		.options = r->options,
+		.headers = r->headers,
+		.reply = r->reply,
+		.header_count = r->header_count,
+		.constant_count = r->constant_count,
+		.constants = constants,
+	};
+	return 0;
+}
+
+static int program_link_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_program_link *r = record;
+
+	if (!object_id_fits(r->program))
+		return CL_INVALID_PROGRAM;
+	if (r->options.bytes && !range_fits(&r->options, limits))
+		return CL_INVALID_LINKER_OPTIONS;
+	if (!reply_fits(&r->reply, sizeof(struct wire_build_reply), limits) || !r->input_count || r->input_count > WIRE_INPUT_MAX)
+		return CL_INVALID_VALUE;
+	const uint32_t *inputs = cursor_take(rest, (uint64_t)r->input_count * sizeof(*inputs));
+	if (!inputs)
+		return CL_INVALID_VALUE;
+	for (uint32_t i = 0; i < r->input_count; i++)
+		if (!object_id_fits(inputs[i]))
+			return CL_INVALID_PROGRAM;
+	parsed->program_link = (struct parsed_program_link){r->program, r->options, r->reply, r->input_count, inputs};
+	return 0;
+}
+
+static int sub_groups_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_kernel_sub_groups *r = record;
+
+	(void)rest;
+	if (!object_id_fits(r->kernel))
+		return CL_INVALID_KERNEL;
+	if (r->input_count > 3 || !reply_fits(&r->reply, 8, limits) || r->reply.bytes > 24)
+		return CL_INVALID_VALUE;
+	parsed->sub_groups = (struct parsed_sub_groups){
+		r->kernel, r->param, r->input_count, {r->input[0], r->input[1], r->input[2]}, r->reply};
+	return 0;
+}
+
+/* A header's name becomes a path where a driver writes headers into a folder. */
+static bool header_name_fits(const char *name, size_t bytes)
+{
+	if (!bytes || bytes >= sizeof(((struct parsed_header *)0)->name) || memchr(name, 0, bytes) || name[0] == '/')
+		return false;
+	for (size_t at = 0; at < bytes;) {
+		const char *slash = memchr(name + at, '/', bytes - at);
+		size_t length = slash ? (size_t)(slash - name) - at : bytes - at;
+		if (length == 2 && name[at] == '.' && name[at + 1] == '.')
+			return false;
+		at += length + 1;
+	}
+	return true;
+}
+
+int headers_parse(const void *copy, size_t bytes, uint32_t count, struct parsed_header *ret_headers)
+{
+	struct cursor rest = {.at = copy, .left = bytes};
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wire_program_header *head = cursor_take(&rest, sizeof(*head));
+		const char *name = head ? cursor_take(&rest, head->name_bytes) : NULL;
+		const void *text = name ? cursor_take(&rest, head->text_bytes) : NULL;
+		if (!text || !header_name_fits(name, head->name_bytes))
+			return CL_INVALID_VALUE;
+		memcpy(ret_headers[i].name, name, head->name_bytes);
+		ret_headers[i].name[head->name_bytes] = 0;
+		ret_headers[i].text = text;
+		ret_headers[i].text_bytes = head->text_bytes;
+	}
+	return rest.left ? CL_INVALID_VALUE : 0;
+}
+
 static int kernel_create_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
 			       struct parsed *parsed)
 {
@@ -162,7 +260,7 @@ static int kernel_create_parse(const void *record, struct cursor *rest, const st
 	return 0;
 }
 
-static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
+static int arg_parse(struct cursor *rest, const struct parse_limits *limits, struct parsed_arg *ret_arg)
 {
 	const struct wire_arg *arg = cursor_take(rest, sizeof(*arg));
 
@@ -179,6 +277,14 @@ static int arg_parse(struct cursor *rest, struct parsed_arg *ret_arg)
 		return arg->object < WIRE_OBJECT_MAX ? 0 : CL_INVALID_MEM_OBJECT;
 	case WIRE_ARG_LOCAL:
 		return arg->bytes ? 0 : CL_INVALID_ARG_SIZE;
+	case WIRE_ARG_IMAGE:
+		return object_id_fits(arg->object) ? 0 : CL_INVALID_MEM_OBJECT;
+	case WIRE_ARG_SAMPLER:
+		return object_id_fits(arg->object) ? 0 : CL_INVALID_SAMPLER;
+	case WIRE_ARG_SVM:
+		ret_arg->address = (uint64_t)arg->high << 32 | arg->object;
+		ret_arg->object = 0;
+		return limits->svm && (!ret_arg->address || in_window(ret_arg->address)) ? 0 : CL_INVALID_ARG_VALUE;
 	default:
 		return CL_INVALID_ARG_VALUE;
 	}
@@ -189,7 +295,6 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	const struct wire_ndrange *r = record;
 	struct parsed_ndrange *n = &parsed->ndrange;
 
-	(void)limits;
 	if (!object_id_fits(r->kernel))
 		return CL_INVALID_KERNEL;
 	if (r->dimensions < 1 || r->dimensions > 3)
@@ -216,7 +321,7 @@ static int ndrange_parse(const void *record, struct cursor *rest, const struct p
 	n->arg_count = r->arg_count;
 	n->has_local = r->has_local;
 	for (uint32_t i = 0; i < r->arg_count; i++) {
-		int error = arg_parse(rest, &n->args[i]);
+		int error = arg_parse(rest, limits, &n->args[i]);
 		if (error)
 			return error;
 	}
@@ -293,7 +398,22 @@ static int blob_release_parse(const void *record, struct cursor *rest, const str
 	return 0;
 }
 
-/* By opcode. queued: starts with struct wire_queued, waits follow the fixed part. */
+static int svm_map_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_svm_map *r = record;
+
+	(void)rest;
+	if (!limits->svm)
+		return CL_INVALID_OPERATION;
+	if (WIRE_BLOB_KIND(r->blob_id) != WIRE_BLOB_KIND_MEMORY || !limits->blob_bytes(limits->data, r->blob_id))
+		return CL_INVALID_MEM_OBJECT;
+	if (r->address & 4095 || !in_window(r->address))
+		return CL_INVALID_VALUE;
+	parsed->svm_map = (struct parsed_svm_map){r->blob_id, r->address};
+	return 0;
+}
+
+/* By opcode, empty where none is assigned. queued: starts with struct wire_queued, waits follow the fixed part. */
 static const struct {
 	uint32_t fixed_bytes;
 	bool queued;
@@ -314,6 +434,20 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_IMAGE_CREATE] = {sizeof(struct wire_image_create), false, image_create_parse},
+	[WIRE_IMAGE_FORMATS] = {sizeof(struct wire_image_formats), false, image_formats_parse},
+	[WIRE_SAMPLER_CREATE] = {sizeof(struct wire_sampler_create), false, sampler_create_parse},
+	[WIRE_SAMPLER_DESTROY] = {sizeof(struct wire_destroy), false, sampler_destroy_parse},
+	[WIRE_IMAGE_WRITE] = {sizeof(struct wire_image_transfer), true, image_transfer_parse},
+	[WIRE_IMAGE_READ] = {sizeof(struct wire_image_transfer), true, image_transfer_parse},
+	[WIRE_IMAGE_COPY] = {sizeof(struct wire_image_copy), true, image_copy_parse},
+	[WIRE_IMAGE_TO_BUFFER] = {sizeof(struct wire_image_buffer_copy), true, image_buffer_copy_parse},
+	[WIRE_IMAGE_FROM_BUFFER] = {sizeof(struct wire_image_buffer_copy), true, image_buffer_copy_parse},
+	[WIRE_IMAGE_FILL] = {sizeof(struct wire_image_fill), true, image_fill_parse},
+	[WIRE_PROGRAM_COMPILE] = {sizeof(struct wire_program_compile), false, program_compile_parse},
+	[WIRE_PROGRAM_LINK] = {sizeof(struct wire_program_link), false, program_link_parse},
+	[WIRE_KERNEL_SUB_GROUPS] = {sizeof(struct wire_kernel_sub_groups), false, sub_groups_parse},
+	[WIRE_SVM_MAP] = {sizeof(struct wire_svm_map), false, svm_map_parse},
 };
 
 static int waits_parse(const struct wire_queued *queued, struct cursor *rest, struct parsed *parsed)
@@ -345,7 +479,7 @@ int parse_record(const void *record, size_t bytes, const struct parse_limits *li
 	parsed->queue_create.queue = 0;
 	if (header->opcode == WIRE_NOP)
 		return 0;
-	if (header->opcode >= WIRE_OPCODE_COUNT)
+	if (header->opcode >= WIRE_OPCODE_COUNT || !rows[header->opcode].parse)
 		return CL_INVALID_OPERATION;
 	if (bytes < rows[header->opcode].fixed_bytes)
 		return CL_INVALID_VALUE;

@@ -11,6 +11,7 @@
 
 #include "mdev/engine/compute/environment.h"
 #include "mdev/engine/compute/jail.h"
+#include "mdev/engine/compute/raw_pointers.h"
 #include "mdev/log/log.h"
 #include "shim/wire/wire.h"
 
@@ -153,7 +154,7 @@ static json_t *describe(cl_platform_id platform, uint32_t platform_index, cl_dev
 		log_warning("%u values of the device do not fit into the capset's %u bytes; the guest will not see them",
 			    table->dropped, WIRE_CAPSET_MAX_BYTES);
 	json_t *described = json_pack(
-		"{s:o, s:i, s:i, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o}", "platform",
+		"{s:o, s:i, s:i, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:o}", "platform",
 		platform_string(platform, CL_PLATFORM_NAME), "platform_index", (int)platform_index, "device_index", (int)index,
 		"device", device_string(device, CL_DEVICE_NAME), "type", type_name((cl_device_type)number(device, CL_DEVICE_TYPE)),
 		"vendor", device_string(device, CL_DEVICE_VENDOR), "version", device_string(device, CL_DEVICE_VERSION),
@@ -162,7 +163,8 @@ static json_t *describe(cl_platform_id platform, uint32_t platform_index, cl_dev
 		"compute_units", number(device, CL_DEVICE_MAX_COMPUTE_UNITS), "mem_align_bytes",
 		number(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8, "unified",
 		number(device, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0, "native_kernel",
-		(number(device, CL_DEVICE_EXECUTION_CAPABILITIES) & CL_EXEC_NATIVE_KERNEL) != 0, "info", hex(table));
+		(number(device, CL_DEVICE_EXECUTION_CAPABILITIES) & CL_EXEC_NATIVE_KERNEL) != 0, "svm",
+		(int)raw_pointers_work(device), "info", hex(table));
 	free(table);
 	return described;
 }

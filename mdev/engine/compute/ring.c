@@ -29,6 +29,7 @@
 #include "mdev/engine/compute/bell.h"
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/execute.h"
+#include "mdev/engine/compute/image.h"
 #include "mdev/log/log.h"
 
 #define STACK_BYTES (64ul << 20)
@@ -486,6 +487,8 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.mem_align_bytes = settings->device->mem_align_bytes,
 		.max_alloc_bytes = settings->max_alloc_bytes,
 		.unified = settings->unified,
+		.images = image_limits(settings->device),
+		.svm = settings->svm,
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};

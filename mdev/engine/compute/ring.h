@@ -30,6 +30,7 @@ struct ring_settings {
 	const struct lease_grant *grant;
 	struct lease_status *status;
 	bool unified;
+	bool svm;
 	uint64_t max_alloc_bytes;
 	uint32_t spin_ns;		/* how long an idle engine polls before it sleeps */
 	const char *strategy;		/* complete.h; NULL: by trial */

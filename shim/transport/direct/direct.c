@@ -232,6 +232,28 @@ static void direct_blob_destroy(struct transport *transport, struct transport_bl
 	blob->address = NULL;
 }
 
+static int direct_blob_move(struct transport *transport, struct transport_blob *blob, void *address)
+{
+	struct direct *direct = direct_of(transport);
+	int err = -ENOENT;
+
+	if (connection_in_child(direct->connection))
+		return -ENODEV;
+	pthread_mutex_lock(&direct->lock);
+	for (struct direct_blob *at = direct->blobs; at; at = at->next) {
+		if (at->gpu.resource != blob->handle)
+			continue;
+		err = 0;
+		if (mremap(at->address, at->gpu.bytes, at->gpu.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED)
+			err = -errno;
+		else
+			at->address = blob->address = address;
+		break;
+	}
+	pthread_mutex_unlock(&direct->lock);
+	return err;
+}
+
 /* ---- the transport ------------------------------------------------------------------------------- */
 
 static int direct_submit(struct transport *transport, const struct wire_submit *submit)
@@ -304,6 +326,7 @@ static const struct transport_ops direct_ops = {
 	.name = "direct",
 	.blob_create = direct_blob_create,
 	.blob_destroy = direct_blob_destroy,
+	.blob_move = direct_blob_move,
 	.submit = direct_submit,
 	.submit_wake = direct_submit_wake,
 	.close = direct_close,

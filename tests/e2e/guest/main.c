@@ -14,6 +14,10 @@ static const struct {
 	{"spin", spin_main, "one kernel of --ms N (0: for ever) writing --bytes N"},
 	{"scan", scan_main, "count dirty words in --bytes N of fresh memory"},
 	{"wild", wild_main, "a kernel out of bounds, then a new context"},
+	{"stray", stray_main, "a kernel that reads and writes --bytes N around its buffer"},
+	{"churn", churn_main, "--threads T make, use and drop objects at once"},
+	{"images", images_main, "images of every type, held to a model"},
+	{"images-full", images_full_main, "more images than memory"},
 };
 
 int main(int argc, char **argv)

@@ -138,6 +138,7 @@ static const struct bad {
 		struct wire_buffer_copy copy;
 		struct wire_buffer_transfer transfer;
 		struct wire_blob_release release;
+		struct wire_svm_map svm_map;
 		uint8_t raw[1024];
 	} u;
 	bool harmless;		/* may as well be accepted */
@@ -191,6 +192,16 @@ static const struct bad {
 	BAD("a write behind the buffer", transfer, Q(BUFFER_WRITE, 1), .buffer = 1, .offset = FAR, .range = INSIDE),
 	BAD("a read into a range that wraps", transfer, Q(BUFFER_READ, 1), .buffer = 1, .range = WRAPS),
 	BAD("a read of no buffer", transfer, Q(BUFFER_READ, 1), .buffer = 77, .range = INSIDE),
+	BAD("memory at address 0", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = 0),
+	BAD("memory over the engine's programs", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = 0x555555554000),
+	BAD("memory over the engine's libraries", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = 0x7ffff7d00000),
+	BAD("memory in the kernel", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = 0xffff888000000000),
+	BAD("memory at half a page", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = WIRE_SVM_WINDOW_FIRST + 2048),
+	BAD("memory over the window's end", svm_map, H(SVM_MAP), .slot = 1, .blob_id = MEMORY_ID, .address = WIRE_SVM_WINDOW_END - 4096),
+	BAD("the ring at an address", svm_map, H(SVM_MAP), .slot = 1, .blob_id = WIRE_BLOB_ID(WIRE_BLOB_KIND_RING, 1),
+	    .address = WIRE_SVM_WINDOW_FIRST),
+	BAD("no blob at an address", svm_map, H(SVM_MAP), .slot = 1, .blob_id = WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 99),
+	    .address = WIRE_SVM_WINDOW_FIRST),
 	/* Nobody touches what is not there, so that this may be answered with success. */
 	{"the release of no blob", sizeof(struct wire_blob_release), 1,
 	 {.release = {H(BLOB_RELEASE), .slot = 1, .blob_id = WIRE_BLOB_ID(WIRE_BLOB_KIND_MEMORY, 99)}}, .harmless = true},

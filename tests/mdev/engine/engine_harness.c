@@ -61,8 +61,9 @@ static void write_config(struct harness *h, const struct harness_options *o)
 	assert_non_null(file);
 	fprintf(file, "{\"schema\":1,\"uuid\":\"0b6f3c1e-test\",\"name\":\"t\",\"profile\":\"p\",\"vram_bytes\":%u,"
 		"\"engine\":{\"icd\":\"/etc/OpenCL/vendors/pocl.icd\",\"device_index\":0,\"memory_limit_bytes\":0,"
-		"\"cache_dir\":\"%s\",\"unified\":%s,\"environment\":{\"POCL_DEVICES\":\"%s\"",
-		HARNESS_MEMORY_BYTES, h->dir, o->discrete ? "false" : "true", o->devices ? o->devices : "pthread");
+		"\"cache_dir\":\"%s\",\"unified\":%s,\"svm\":%s,\"environment\":{\"POCL_DEVICES\":\"%s\"",
+		HARNESS_MEMORY_BYTES, h->dir, o->discrete ? "false" : "true", o->discrete || o->no_svm ? "false" : "true",
+		o->devices ? o->devices : "pthread");
 	if (o->strategy)
 		fprintf(file, ",\"VGPU_ENGINE_COMPLETION\":\"%s\"", o->strategy);
 	if (o->spin_ns)
@@ -529,6 +530,11 @@ void harness_launch_value(struct harness_launch *l, const void *value, uint32_t 
 void harness_launch_local(struct harness_launch *l, uint32_t bytes)
 {
 	launch_arg(l, &(struct wire_arg){.kind = WIRE_ARG_LOCAL, .bytes = bytes}, NULL);
+}
+
+void harness_launch_address(struct harness_launch *l, uint64_t address)
+{
+	launch_arg(l, &(struct wire_arg){.kind = WIRE_ARG_SVM, .object = (uint32_t)address, .high = (uint32_t)(address >> 32)}, NULL);
 }
 
 uint64_t harness_launch_put(struct harness *h, struct harness_launch *l)

@@ -30,6 +30,7 @@ struct harness_options {
 	const char *spin_ns;		/* VGPU_ENGINE_SPIN_NS; NULL: default */
 	const char *preempt;		/* VGPU_ENGINE_PREEMPT; NULL: as the grant says */
 	bool discrete;			/* "unified": false */
+	bool no_svm;			/* "svm": false */
 	bool no_lease;			/* start without a grant */
 };
 
@@ -113,5 +114,6 @@ void harness_launch_wait(struct harness_launch *l, uint32_t slot, uint64_t seque
 void harness_launch_buffer(struct harness_launch *l, uint32_t buffer);
 void harness_launch_value(struct harness_launch *l, const void *value, uint32_t bytes);
 void harness_launch_local(struct harness_launch *l, uint32_t bytes);
+void harness_launch_address(struct harness_launch *l, uint64_t address);
 uint64_t harness_launch_put(struct harness *h, struct harness_launch *l);
 #endif

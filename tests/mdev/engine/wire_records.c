@@ -12,7 +12,8 @@ static uint64_t blob_bytes(void *data, uint64_t blob_id)
 struct parse_limits records_limits(bool unified)
 {
 	return (struct parse_limits){
-		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .blob_bytes = blob_bytes};
+		.mem_align_bytes = 128, .max_alloc_bytes = 32768, .unified = unified, .svm = unified, .blob_bytes = blob_bytes,
+		.images = {.width_2d = 64, .height_2d = 32, .width_3d = 16, .height_3d = 8, .depth_3d = 4, .array_size = 8, .buffer_pixels = 512}};
 }
 
 static const struct wire_range range = {RECORDS_BLOB, 256, 4096};
@@ -47,6 +48,47 @@ static size_t ndrange(uint8_t *at)
 	used += put(at + used, "twelve bytes\0\0\0", 16);
 	used += put(at + used, &local, sizeof(local));
 	return used;
+}
+
+/* A 2D image of 32x16 pixels of 4 bytes: on a unified device in a blob at pitches of its own. */
+static size_t image_create(bool unified, uint8_t *at)
+{
+	const struct wire_image_create r = {
+		.slot = 3,
+		.image = 1,
+		.flags = CL_MEM_READ_WRITE,
+		.type = CL_MEM_OBJECT_IMAGE2D,
+		.channel_order = CL_RGBA,
+		.channel_type = CL_UNSIGNED_INT8,
+		.width = 32,
+		.height = 16,
+		.row_pitch = unified ? 256 : 0,
+		.backing = unified ? range : (struct wire_range){0},
+	};
+
+	return put(at, &r, sizeof(r));
+}
+
+static size_t image_command(uint16_t opcode, uint8_t *at)
+{
+	const struct wire_queued q = {.slot = 3, .queue = 1};
+
+	switch (opcode) {
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+		return put(at,
+			   &(struct wire_image_transfer){
+				   .q = q, .image = 1, .origin = {1, 2, 0}, .region = {8, 4, 1}, .row_pitch = 32, .range = range},
+			   sizeof(struct wire_image_transfer));
+	case WIRE_IMAGE_COPY:
+		return put(at, &(struct wire_image_copy){.q = q, .source = 1, .destination = 2, .region = {8, 4, 1}},
+			   sizeof(struct wire_image_copy));
+	case WIRE_IMAGE_FILL:
+		return put(at, &(struct wire_image_fill){.q = q, .image = 1, .region = {8, 4, 1}}, sizeof(struct wire_image_fill));
+	default:
+		return put(at, &(struct wire_image_buffer_copy){.q = q, .image = 1, .buffer = 2, .region = {8, 4, 1}, .offset = 16},
+			   sizeof(struct wire_image_buffer_copy));
+	}
 }
 
 static size_t body(uint16_t opcode, bool unified, uint8_t *at)
@@ -97,6 +139,51 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BLOB_RELEASE:
 		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
 			   sizeof(struct wire_blob_release));
+	case WIRE_IMAGE_CREATE:
+		return image_create(unified, at);
+	case WIRE_IMAGE_FORMATS:
+		return put(at,
+			   &(struct wire_image_formats){.slot = 3, .type = CL_MEM_OBJECT_IMAGE2D, .flags = CL_MEM_READ_ONLY, .reply = range},
+			   sizeof(struct wire_image_formats));
+	case WIRE_SAMPLER_CREATE:
+		return put(at,
+			   &(struct wire_sampler_create){
+				   .slot = 3, .sampler = 1, .normalized = 1, .addressing = CL_ADDRESS_REPEAT, .filter = CL_FILTER_LINEAR},
+			   sizeof(struct wire_sampler_create));
+	case WIRE_SAMPLER_DESTROY:
+		return put(at, &(struct wire_destroy){.slot = 3, .id = 1}, sizeof(struct wire_destroy));
+	case WIRE_IMAGE_WRITE:
+	case WIRE_IMAGE_READ:
+	case WIRE_IMAGE_COPY:
+	case WIRE_IMAGE_TO_BUFFER:
+	case WIRE_IMAGE_FROM_BUFFER:
+	case WIRE_IMAGE_FILL:
+		return image_command(opcode, at);
+	case WIRE_PROGRAM_COMPILE:
+		return put(at,
+			   &(struct wire_program_compile){.slot = 3,
+							  .program = 1,
+							  .makes = WIRE_PROGRAM_OBJECT,
+							  .source = range,
+							  .options = range,
+							  .headers = range,
+							  .reply = range,
+							  .header_count = 1},
+			   sizeof(struct wire_program_compile));
+	case WIRE_PROGRAM_LINK:
+		put(at, &(struct wire_program_link){.slot = 3, .program = 3, .options = range, .reply = range, .input_count = 2},
+		    sizeof(struct wire_program_link));
+		put(at + sizeof(struct wire_program_link), (uint32_t[]){1, 2}, 8);
+		return sizeof(struct wire_program_link) + 8;
+	case WIRE_KERNEL_SUB_GROUPS:
+		return put(at,
+			   &(struct wire_kernel_sub_groups){
+				   .slot = 3, .kernel = 1, .param = 0x2033, .input_count = 3, .reply = {RECORDS_BLOB, 256, 24}},
+			   sizeof(struct wire_kernel_sub_groups));
+	case WIRE_SVM_MAP:
+		return put(at,
+			   &(struct wire_svm_map){.slot = 3, .blob_id = RECORDS_BLOB, .address = WIRE_SVM_WINDOW_FIRST + 0x345000},
+			   sizeof(struct wire_svm_map));
 	default:
 		return sizeof(struct wire_header);
 	}

@@ -69,6 +69,12 @@ int fixture_setup(void **state)
 	fake = control();
 	if (getenv("TEST_STAGED"))
 		SET(staged, 1);
+	if (getenv("TEST_IMAGES"))
+		SET(images, 1);
+	if (fixture_version_1()) {
+		SET(version_1, 1);
+		SET(images, 1);		/* of no meaning in that version */
+	}
 	if (getenv("TEST_SAME_HOST"))
 		SET(same_host, 1);
 	if (clGetPlatformIDs(1, &platform, &count) != CL_SUCCESS || count != 1)
@@ -80,6 +86,12 @@ bool fixture_staged(void)
 {
 	return getenv("VGPU_FORCE_STAGING") || getenv("TEST_STAGED");
 }
+
+bool fixture_version_1(void)
+{
+	return getenv("TEST_VERSION_1");
+}
+
 
 int fixture_check(void **state)
 {

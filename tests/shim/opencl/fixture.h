@@ -51,4 +51,6 @@ int fixture_setup(void **state);
 int fixture_check(void **state);
 /* The run is through staging: no test may assume that buffers are the aperture. */
 bool fixture_staged(void);
+/* The host speaks version 1 of the protocol only. */
+bool fixture_version_1(void);
 #endif

@@ -23,9 +23,10 @@ static void the_device_says_what_the_vgpu_is(void **state)
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_IMAGE_SUPPORT, sizeof(flag), &flag, NULL));
 	assert_int_equal(flag, CL_FALSE);
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_SVM_CAPABILITIES, sizeof(svm), &svm, NULL));
-	assert_int_equal(svm, 0);
+	assert_int_equal(svm, fixture_staged() || fixture_version_1() ? 0 : 11);	/* all but the system's */
 	assert_cl(clGetDeviceInfo(device, CL_DEVICE_EXTENSIONS, sizeof(text), text, NULL));
-	assert_string_equal(text, "cl_khr_byte_addressable_store cl_khr_fp64");
+	assert_string_equal(text, fixture_version_1() ? "cl_khr_byte_addressable_store cl_khr_fp64" :
+			    "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_il_program");
 	assert_int_equal(clGetDeviceInfo(device, CL_DEVICE_NAME, 3, text, NULL), CL_INVALID_VALUE);
 	assert_int_equal(clGetDeviceInfo(device, 0x7777, sizeof(text), text, NULL), CL_INVALID_VALUE);
 	assert_int_equal(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ACCELERATOR, 1, &(cl_device_id){ 0 }, NULL),
@@ -59,7 +60,6 @@ static void creation_refuses_bad_arguments(void **state)
 	REFUSED(clCreateSampler(world.context, CL_FALSE, CL_ADDRESS_CLAMP, CL_FILTER_LINEAR, &error), CL_INVALID_OPERATION);
 	REFUSED(clCreateImage(world.context, 0, &(cl_image_format){ 0 }, &(cl_image_desc){ 0 }, NULL, &error),
 		CL_INVALID_OPERATION);
-	assert_null(clSVMAlloc(world.context, 0, 64, 0));
 	world_end(&world);
 }
 
@@ -123,7 +123,7 @@ static void CL_CALLBACK build_notify(cl_program program, void *data)
 {
 	(void)program;
 	(void)data;
-	notified++;
+	__atomic_fetch_add(&notified, 1, __ATOMIC_SEQ_CST);
 }
 
 static void a_build_tells_its_log_and_its_kernels(void **state)
@@ -152,7 +152,9 @@ static void a_build_tells_its_log_and_its_kernels(void **state)
 	assert_int_equal(error, CL_INVALID_PROGRAM_EXECUTABLE);
 	notified = 0;
 	assert_cl(clBuildProgram(program, 0, NULL, NULL, build_notify, NULL));
-	assert_int_equal(notified, 1);
+	for (int i = 0; i < 6000 && !__atomic_load_n(&notified, __ATOMIC_SEQ_CST); i++)
+		usleep(10000);
+	assert_int_equal(__atomic_load_n(&notified, __ATOMIC_SEQ_CST), 1);
 	clReleaseProgram(program);
 
 	program = clCreateProgramWithSource(world.context, 1, &longer, NULL, &error);

@@ -143,6 +143,41 @@ static void a_context_has_the_capset_blobs_and_a_ring(void **state)
 	stop(device);
 }
 
+static void a_blob_moves_to_an_address_and_ends_there(void **state)
+{
+	uint8_t *place = (uint8_t *)(uintptr_t)WIRE_SVM_WINDOW_FIRST + 5 * MIB, *before;
+	struct fake_device *device = start(usual());
+	struct transport *transport = open_context(device);
+	struct transport_blob blob, left;
+	unsigned char resident;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(transport->ops->blob_create(transport, MEMORY_ID(1), MIB, &blob), 0);
+		before = blob.address;
+		before[4097] = 55;
+		assert_ptr_equal(mmap(place, MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), place);
+		assert_int_equal(transport->ops->blob_move(transport, &blob, place), 0);
+		assert_ptr_equal(blob.address, place);
+		assert_int_equal(place[4097], 55);
+		place[MIB - 1] = 1;
+		assert_int_equal(mincore(before, 4096, &resident), -1);	/* nothing is left there */
+		assert_int_equal(errno, ENOMEM);
+		transport->ops->blob_destroy(transport, &blob);
+		assert_int_equal(mincore(place, 4096, &resident), -1);
+		assert_int_equal(errno, ENOMEM);
+	}
+	/* One that its transport ends under: still memory, where it is, and nobody else's. */
+	assert_int_equal(transport->ops->blob_create(transport, MEMORY_ID(2), MIB, &left), 0);
+	assert_int_equal(transport->ops->blob_move(transport, &left, place), 0);
+	place[0] = 7;
+	transport->ops->close(transport);
+	assert_int_equal(place[0], 0);
+	place[0] = 7;
+	munmap(place, MIB);
+	stop(device);
+}
+
 static void contexts_of_a_process_share_one_connection(void **state)
 {
 	struct fake_device *device = start(usual());
@@ -759,6 +794,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_context_has_the_capset_blobs_and_a_ring),
+		cmocka_unit_test(a_blob_moves_to_an_address_and_ends_there),
 		cmocka_unit_test(contexts_of_a_process_share_one_connection),
 		cmocka_unit_test(a_refused_allocation_leaves_nothing_behind),
 		cmocka_unit_test(an_allocation_waits_for_a_drop_on_its_way),
