@@ -84,6 +84,12 @@ soak-kills: guest
 	@$(SETUP_ENV) DEVICE_KILLS=$${DEVICE_KILLS:-100} KEEPER_KILLS=$${KEEPER_KILLS:-20} VGPUD_KILLS=$${VGPUD_KILLS:-20} \
 		REPLACEMENTS=$${REPLACEMENTS:-10} tests/e2e/vm_kills.sh
 
+# Ten minutes of many threads, short lives, kernels out of bounds and kills; what is left is counted.
+.PHONY: soak-opencl
+soak-opencl: deps
+	@+$(MAKE) --no-print-directory $(JOBS) all
+	@$(SETUP_ENV) STRESS_SECONDS=$${STRESS_SECONDS:-540} ROUNDS=$${ROUNDS:-6} TEST_TIMEOUT_S=1800 tests/run.sh tests/e2e/direct_stress.sh
+
 fresh-check:
 	@$(SETUP_ENV) tests/fresh_check.sh
 

@@ -36,10 +36,10 @@ installed() { # PROGRAM PACKAGE
 	return 1
 }
 app() { # WHAT COMMAND...
-	local what=$1
+	local what=$1 from=$SECONDS
 	shift
 	if on_vgpu "$@" >"$WORK/app" 2>&1; then
-		check "$what" cat "$WORK/app"
+		check "$what: $((SECONDS - from)) s" cat "$WORK/app"
 	elif native "$@" >"$WORK/app.native" 2>&1; then
 		tail -n 60 "$WORK/app"
 		check "$what" false
