@@ -135,6 +135,9 @@ test_jail_seccomp_PKGS := cmocka libseccomp
 TESTS += test_parse
 test_parse_SRCS := tests/mdev/engine/test_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
 test_parse_PKGS := cmocka
+TESTS += test_parse_seeds
+test_parse_seeds_SRCS := tests/mdev/engine/test_parse_seeds.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
+test_parse_seeds_PKGS := cmocka
 
 FUZZERS += fuzz_wire_parse
 fuzz_wire_parse_SRCS := tests/fuzz/fuzz_wire_parse.c tests/mdev/engine/wire_records.c mdev/engine/compute/parse.c mdev/engine/compute/parse_image.c
