@@ -17,7 +17,7 @@ vgpud_PKGS := libmicrohttpd jansson libsystemd
 
 PROGRAMS += vgpu-keeper
 vgpu-keeper_SRCS := mdev/keeper/main.c mdev/keeper/config.c mdev/keeper/process.c mdev/keeper/program.c mdev/process_note.c \
-	mdev/keeper/store.c mdev/keeper/slot.c mdev/keeper/restart.c mdev/keeper/engine.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
+	mdev/keeper/store.c mdev/keeper/slot.c mdev/keeper/restart.c mdev/keeper/engine.c mdev/keeper/compiler.c mdev/keeper/doors.c mdev/keeper/peer.c mdev/keeper/manager.c \
 	mdev/ipc/seqpacket.c mdev/log/log.c
 vgpu-keeper_PKGS := jansson
 
@@ -25,6 +25,7 @@ vgpu-keeper_PKGS := jansson
 PROGRAMS += vgpu-compute
 vgpu-compute_SRCS := $(addprefix mdev/engine/compute/,main.c engine_config.c environment.c jail.c jail_namespaces.c \
 	jail_landlock.c jail_seccomp.c device.c \
-	blobs.c parse.c parse_image.c objects.c image.c image_linear.c build.c compile.c program_records.c splittable.c builtins.c source_tokens.c chunk.c pieces.c svm.c execute.c complete.c complete_strategy.c bell.c ring.c channel.c raw_pointers.c probe.c sanitizer.c) \
+	blobs.c parse.c parse_image.c objects.c image.c image_linear.c build.c compile.c program_records.c splittable.c builtins.c source_tokens.c chunk.c pieces.c svm.c execute.c complete.c complete_strategy.c bell.c ring.c channel.c output.c partition.c raw_pointers.c probe.c sanitizer.c build_client.c late_build.c) \
+	$(addprefix mdev/engine/compiler/,helper.c server.c builder.c build_cache.c parts.c sha256.c) \
 	mdev/ipc/seqpacket.c mdev/log/log.c scheduler/lease.c scheduler/prediction.c
 vgpu-compute_PKGS := OpenCL jansson libseccomp

@@ -20,7 +20,7 @@ hostile_guest_PKGS := $(SHIM_TRANSPORT_PKGS)
 # What runs in a guest process. The transports' sources are in SHIM_TRANSPORT_SRCS, with SHIM_TRANSPORT_PKGS.
 SHIM_OPENCL_SRCS := shim/ring.c shim/ring_wait.c shim/memory.c shim/copy.c \
 	$(addprefix shim/opencl/,icd.c unsupported.c device.c context.c session.c queue.c command.c event.c \
-	buffer.c transfer.c defer.c map.c rect.c build.c build_reply.c recipe.c container.c spirv.c program.c program_build.c program_info.c \
+	buffer.c transfer.c defer.c map.c rect.c build.c build_reply.c output.c sub_device.c recipe.c container.c spirv.c program.c program_build.c program_info.c \
 	device_programs.c sub_groups.c kernel.c ndrange.c \
 	image.c image_formats.c image_move.c image_commands.c sampler.c svm.c svm_arena.c svm_commands.c)
 

@@ -9,8 +9,12 @@ TEST_PROGRAMS += fake_device
 fake_device_SRCS := tests/mdev/keeper/fake_device.c mdev/ipc/seqpacket.c
 
 TEST_PROGRAMS += vgpu-guest-test
-vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c wild.c churn.c stray.c images.c images_kernels.c images_errors.c images_full.c)
+vgpu-guest-test_SRCS := $(addprefix tests/e2e/guest/,main.c gpu.c soak.c zerocopy.c spin.c scan.c build.c wild.c churn.c stray.c images.c images_kernels.c images_errors.c images_full.c)
 vgpu-guest-test_PKGS := OpenCL
+TEST_PROGRAMS += cl-conformance
+cl-conformance_SRCS := $(addprefix tests/conformance/,main.c errors_platform.c errors_context.c errors_buffer.c errors_transfer.c errors_image.c \
+	errors_svm.c errors_program.c errors_kernel.c errors_event.c printf.c sub_devices.c queries.c threads.c)
+cl-conformance_PKGS := OpenCL
 TEST_PROGRAMS += aperture_peek
 aperture_peek_SRCS := tests/e2e/aperture_peek.c
 
@@ -66,9 +70,11 @@ count_instructions_SRCS := tests/counts/instructions.c shim/ring.c shim/ring_wai
 # Scripts of `make test`, in their order, and those of `make test-smoke`.
 E2E += tests/check_sources.sh
 E2E += tests/e2e/direct_opencl.sh
+E2E += tests/e2e/direct_conformance.sh
 E2E += tests/e2e/direct_images.sh
 E2E += tests/e2e/direct_programs.sh
 E2E += tests/e2e/direct_svm.sh
+E2E += tests/e2e/direct_builds.sh
 E2E += tests/e2e/direct_chunks.sh
 E2E += tests/e2e/direct_isolation.sh
 E2E += tests/e2e/preempt.sh
@@ -111,6 +117,14 @@ test_engine_SRCS := tests/mdev/engine/test_engine.c tests/mdev/engine/bench_engi
 	tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_PKGS := cmocka
 
+TESTS += test_engine_output
+test_engine_output_SRCS := tests/mdev/engine/test_engine_output.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c mdev/log/log.c \
+	$(addprefix mdev/engine/compute/,output.c source_tokens.c)
+test_engine_output_PKGS := cmocka
+
+TESTS += test_engine_partition
+test_engine_partition_SRCS := tests/mdev/engine/test_engine_partition.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
+test_engine_partition_PKGS := cmocka
 TESTS += test_engine_images
 test_engine_images_SRCS := tests/mdev/engine/test_engine_images.c tests/mdev/engine/engine_harness.c mdev/ipc/seqpacket.c
 test_engine_images_PKGS := cmocka
@@ -267,3 +281,16 @@ vgpu-programs-test_PKGS := OpenCL
 TEST_PROGRAMS += conformance_svm
 conformance_svm_SRCS := tests/conformance/svm.c
 conformance_svm_PKGS := OpenCL
+
+# ---- compile helper ------------------------------------------------------------------------------
+TESTS += test_build_cache
+test_build_cache_SRCS := tests/mdev/engine/compiler/test_build_cache.c mdev/engine/compiler/build_cache.c mdev/engine/compiler/sha256.c
+test_build_cache_PKGS := cmocka
+TESTS += test_compiler
+test_compiler_SRCS := tests/mdev/engine/compiler/test_compiler.c tests/mdev/engine/engine_harness.c mdev/engine/compiler/parts.c \
+	mdev/ipc/seqpacket.c
+test_compiler_PKGS := cmocka
+TESTS += test_build_jail
+test_build_jail_SRCS := tests/mdev/engine/compiler/test_build_jail.c \
+	$(addprefix mdev/engine/compute/,jail.c jail_namespaces.c jail_landlock.c jail_seccomp.c) mdev/log/log.c
+test_build_jail_PKGS := cmocka libseccomp

@@ -9,7 +9,8 @@
  *
  * An engine is started with these descriptors and no others:
  *   0 /dev/null, 1 and 2 the log, 3 the channel, 4 doorbell eventfd, 5 completion eventfd,
- *   6 grant page (read-only), 7 status page, 8 want eventfd, 9 aperture memfd (for mapping what MAP names)
+ *   6 grant page (read-only), 7 status page, 8 want eventfd, 9 aperture memfd (for mapping what MAP names),
+ *   10 the compile helper's stream (compile_protocol.h); without it an engine builds by itself
  * The aperture memfd is the whole slot's, other contexts' blobs included; so before any foreign code runs the engine
  * gives up all it could do with it but one thing: ask for a mapping, which the device grants if that is one whole blob
  * of this context that MAP named (mdev/engine/compute/jail_seccomp.c, vgpu-qemu/virtio_gpu/map_guard.c). An engine's
@@ -40,6 +41,7 @@
 #define ENGINE_FD_STATUS 7
 #define ENGINE_FD_WANT 8
 #define ENGINE_FD_APERTURE 9
+#define ENGINE_FD_COMPILER 10
 
 enum engine_op {
 	/* device -> engine */

@@ -9,18 +9,6 @@
 #include "mdev/vgpu_spec.h"
 #include "shim/wire/wire.h"
 
-/*
- * OpenCL 3.0 table 5: at least a quarter of the global memory, and 32 MiB. Three quarters: programs and staging lie in VRAM as
- * well, and programs are written (clpeak) that take what this says in two buffers and expect both to fit.
- */
-static uint64_t largest_alloc(const struct probe_device *device, const struct vgpu_spec *spec)
-{
-	const uint64_t least = 32ull << 20, most = spec->vram_bytes / 4 * 3;
-	uint64_t bytes = most < least ? (spec->vram_bytes < least ? spec->vram_bytes : least) : most;
-
-	return device->max_alloc_bytes < bytes ? device->max_alloc_bytes : bytes;
-}
-
 /* What the device answered for a parameter of clGetDeviceInfo, NULL if it did not. The information was checked. */
 static const uint8_t *info_find(const struct probe_device *device, uint32_t param, uint32_t *ret_bytes)
 {
@@ -51,6 +39,18 @@ static uint32_t program_flags(const struct probe_device *device)
 	return flags;
 }
 
+/*
+ * OpenCL 3.0 table 5: at least a quarter of the global memory, and 32 MiB. Three quarters: programs and staging lie in VRAM as
+ * well, and programs are written (clpeak) that take what this says in two buffers and expect both to fit.
+ */
+static uint64_t largest_alloc(const struct probe_device *device, const struct vgpu_spec *spec)
+{
+	const uint64_t least = 32ull << 20, most = spec->vram_bytes / 4 * 3;
+	uint64_t bytes = most < least ? (spec->vram_bytes < least ? spec->vram_bytes : least) : most;
+
+	return device->max_alloc_bytes < bytes ? device->max_alloc_bytes : bytes;
+}
+
 size_t capset_compose(const struct probe_device *device, const struct vgpu_spec *spec, uint8_t *buffer)
 {
 	struct wire_capset capset = {
@@ -58,8 +58,8 @@ size_t capset_compose(const struct probe_device *device, const struct vgpu_spec 
 		.version_min = WIRE_VERSION_MIN,
 		.version_max = WIRE_VERSION,
 		.bytes = (uint32_t)(sizeof(capset) + device->info_bytes),
-		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | (device->unified ? WIRE_CAPS_UNIFIED : 0) | program_flags(device) |
-			 (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
+		.flags = WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | WIRE_CAPS_PRINTF | (device->unified ? WIRE_CAPS_UNIFIED : 0) |
+			 program_flags(device) | (device->unified && device->svm ? WIRE_CAPS_SVM : 0),
 		.vram_bytes = spec->vram_bytes,
 		.max_alloc_bytes = largest_alloc(device, spec),
 		.mem_align_bytes = (uint32_t)device->mem_align_bytes,

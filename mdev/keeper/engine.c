@@ -82,7 +82,7 @@ static int grant_for_reading(const struct keeper *keeper)
 
 struct engine_fds {
 	int ours[4];	/* in the order of engine_kinds */
-	int theirs[7];	/* descriptors 3..9 of the engine */
+	int theirs[8];	/* descriptors 3..10 of the engine; the last may be missing */
 };
 
 static void close_some(int *fds, unsigned count)
@@ -94,7 +94,7 @@ static void close_some(int *fds, unsigned count)
 
 static int make_fds(const struct keeper *keeper, const struct slot *slot, struct engine_fds *ret_fds)
 {
-	struct engine_fds fds = {.ours = {-1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1, -1}};
+	struct engine_fds fds = {.ours = {-1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1, -1, -1}};
 	int pair[2], error = seqpacket_pair(pair);
 
 	if (error)
@@ -154,7 +154,7 @@ static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t contex
 		.argv = argv,
 		.environment = environment,
 		.fds = fds->theirs,
-		.fd_count = 7,
+		.fd_count = fds->theirs[7] < 0 ? 7 : 8,
 		.own_pid_namespace = true,
 	};
 	int error = process_start(&spec, &engine->pid, &engine->pidfd, &namespaced);
@@ -180,9 +180,11 @@ void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
 	}
 	error = slot->ending ? -ESHUTDOWN : make_fds(keeper, slot, &fds);
 	if (!error) {
+		fds.theirs[7] = compiler_connect(keeper, slot, context);
 		error = spawn(keeper, slot, context, &fds, engine);
 		close(fds.theirs[0]);
 		close(fds.theirs[3]);
+		close_some(&fds.theirs[7], 1);
 		if (error)
 			close_some(fds.ours, 4);
 	}
@@ -202,6 +204,7 @@ void engine_start(struct keeper *keeper, struct slot *slot, uint32_t context)
 	log_debug("slot %u: engine %d serves context %u", slot->index, (int)engine->pid, context);
 	tell_started(slot, context);
 	manager_engine_started(keeper, slot, context);
+	compiler_look(keeper);
 }
 
 void engine_kill(struct keeper *keeper, struct slot *slot, uint32_t context)
@@ -236,6 +239,7 @@ void engine_exited(struct keeper *keeper, struct slot *slot, uint32_t context)
 		store_drop(&slot->store, KEEPER_TAG(engine_kinds[i], context));
 	tell_died(slot, context, engine->status);
 	manager_engine_gone(keeper, slot, context, engine->status);
+	compiler_look(keeper);
 	slot_close_if_over(keeper, slot);
 }
 

@@ -31,6 +31,7 @@ enum keeper_event {
 	EVENT_DEVICE,		/* a device's keeper socket */
 	EVENT_DEVICE_EXIT,	/* its pidfd */
 	EVENT_ENGINE_EXIT,
+	EVENT_COMPILER_EXIT,
 	EVENT_TIMER,
 	EVENT_SIGNAL,
 };
@@ -46,6 +47,16 @@ struct keeper_engine {
 	pid_t pid;
 	int pidfd;		/* -1 unless ALIVE */
 	int status;		/* with DEAD */
+};
+
+/* The vGPU's compile helper (mdev/engine/compile_protocol.h) and what its helpers, one after another, keep. */
+struct keeper_compiler {
+	int cache_fd;		/* -1: none was needed yet */
+	pid_t pid;
+	int pidfd;		/* -1: none runs */
+	int socket;		/* -1 with a pidfd: it was told to end */
+	unsigned failures;	/* in a row, by their exit status */
+	uint64_t end_at_ns;	/* no engine lives: when it is to end. 0: not yet known */
 };
 
 struct slot {
@@ -88,6 +99,7 @@ struct keeper {
 	bool namespaces_refused_said;
 	uint64_t open_at_ns;	/* at the latest */
 	uint64_t look_at_ns;	/* whether all have rejoined; 0: never */
+	struct keeper_compiler compiler;
 	struct slot *slot[KEEPER_SLOT_MAX];
 };
 
@@ -102,7 +114,7 @@ void keeper_unwatch(struct keeper *keeper, int fd);
 void keeper_close_watched(struct keeper *keeper, int *fd);
 /* Opens the doors, making the shared pages where no device brought them back. 0 or -errno. */
 int keeper_open(struct keeper *keeper);
-/* Sets the one timer to the first of look_at_ns and the slots' restart_at_ns. */
+/* Sets the one timer to the first of look_at_ns, the slots' restart_at_ns and the compile helper's end. */
 void keeper_arm_timer(struct keeper *keeper);
 
 /* slot.c */
@@ -153,6 +165,17 @@ void engine_rejoin(struct keeper *keeper, struct slot *slot, uint32_t context, p
 void engine_kill_orphans(struct keeper *keeper);
 /* After a new device process has its descriptors: which engines died that the former one may not know of. */
 void engine_tell_device(struct keeper *keeper, struct slot *slot);
+
+/* compiler.c */
+/* An engine's connection to the compile helper, which is started if there is none. The caller's; -1 where none can be had: the engine builds by itself. */
+int compiler_connect(struct keeper *keeper, const struct slot *slot, uint32_t context);
+void compiler_exited(struct keeper *keeper);
+/* When engines come and go, and when the timer rings: a helper without engines ends after a while. */
+void compiler_look(struct keeper *keeper);
+/* Kills that of a former keeper, which has seen that one's end but may not have come to it. */
+void compiler_kill_orphan(struct keeper *keeper);
+/* Kills it and waits for its end, and forgets what it kept. */
+void compiler_finish(struct keeper *keeper);
 
 /* doors.c */
 void doors_reserve(struct keeper *keeper);

@@ -16,6 +16,7 @@
  *   keeper.lock      flock: one keeper at a time
  *   slot-N.pid       pid of the slot's device process, for a keeper that starts anew
  *   engine-N-M.pid   pid of the engine of context M of slot N, likewise
+ *   compiler.pid     pid of the compile helper, likewise
  *   device-program   what REPLACE_DEVICE chose, for a keeper that starts anew
  *
  * Every message is a struct keeper_message, up to SEQPACKET_FDS_MAX descriptors, and for some `bytes` of text after it.

@@ -73,6 +73,8 @@ void keeper_arm_timer(struct keeper *keeper)
 	for (uint32_t index = 0; index < KEEPER_SLOT_MAX; index++)
 		if (keeper->slot[index] && is_earlier(keeper->slot[index]->restart_at_ns, when_ns))
 			when_ns = keeper->slot[index]->restart_at_ns;
+	if (is_earlier(keeper->compiler.end_at_ns, when_ns))
+		when_ns = keeper->compiler.end_at_ns;
 	struct itimerspec when = {
 		.it_value = {.tv_sec = (time_t)(when_ns / 1000000000ull), .tv_nsec = (long)(when_ns % 1000000000ull)}};
 	timerfd_settime(keeper->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
@@ -127,6 +129,7 @@ int keeper_open(struct keeper *keeper)
 			if (!keeper->slot[index])
 				memset(&keeper->page->slot[index], 0, sizeof(keeper->page->slot[index]));
 		engine_kill_orphans(keeper);
+		compiler_kill_orphan(keeper);
 		error = doors_open_clients(keeper);
 	}
 	if (error) {
@@ -177,11 +180,15 @@ static void handle(struct keeper *keeper, uint64_t data)
 		if (slot && low < KEEPER_CONTEXT_MAX)
 			engine_exited(keeper, slot, low);
 		break;
+	case EVENT_COMPILER_EXIT:
+		compiler_exited(keeper);
+		break;
 	case EVENT_TIMER:
 		if (read(keeper->timer_fd, &count, sizeof(count)) != sizeof(count))
 			break;
 		keeper->look_at_ns = 0;
 		restart_due(keeper);
+		compiler_look(keeper);
 		peer_open_when_ready(keeper);
 		keeper_arm_timer(keeper);
 		break;
@@ -221,6 +228,7 @@ static void run(struct keeper *keeper)
 	}
 	program_forget(keeper);
 	doors_close(keeper);
+	compiler_finish(keeper);
 }
 
 /*
@@ -306,6 +314,7 @@ int main(int argc, char **argv)
 		return 1;
 	keeper->manager = keeper->vm_door = keeper->direct_door = keeper->peer_door = -1;
 	keeper->vgpu_page_fd = keeper->grant_fd = keeper->want_fd = keeper->lock_fd = keeper->reserve_fd = -1;
+	keeper->compiler = (struct keeper_compiler){.cache_fd = -1, .pidfd = -1, .socket = -1};
 	for (unsigned i = 0; i < KEEPER_PEERS_MAX; i++)
 		keeper->peer[i] = -1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

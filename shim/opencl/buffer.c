@@ -126,7 +126,7 @@ static cl_int upload(struct _cl_mem *mem, const void *initial)
 	cl_int error;
 
 	/* Rare and blocking, so a queue for the purpose is no cost worth saving. */
-	queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->device, NULL, &error);
+	queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->devices[0], NULL, &error);
 	if (!queue)
 		return error;
 	for (size_t offset = 0; offset < mem->bytes && !error; offset += UPLOAD_CHUNK_BYTES) {
@@ -140,6 +140,23 @@ static cl_int upload(struct _cl_mem *mem, const void *initial)
 	return error;
 }
 
+static cl_int part_record(struct _cl_mem *mem, struct ring_completion *completion)
+{
+	struct ring *ring = mem->context->session->ring;
+	struct wire_sub_buffer_create *record = ring_begin(ring, WIRE_SUB_BUFFER_CREATE, sizeof(*record), completion);
+
+	if (!record)
+		return CL_DEVICE_NOT_AVAILABLE;
+	record->buffer = mem->id;
+	record->parent = mem->parent->id;
+	record->reserved = 0;
+	record->flags = mem->flags & (ACCESS_FLAGS | HOST_ACCESS_FLAGS);
+	record->origin = mem->origin;
+	record->bytes = mem->bytes;
+	ring_commit(ring);
+	return CL_SUCCESS;
+}
+
 static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 {
 	struct session *session = mem->context->session;
@@ -147,7 +164,7 @@ static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 	cl_int error;
 
 	/* The device's memory may be out, which the application must hear at a point it expects: so this waits. */
-	error = create_record(mem, NULL, &completion);
+	error = mem->parent ? part_record(mem, &completion) : create_record(mem, NULL, &completion);
 	if (error)
 		return error;
 	if (ring_wait_completion(session->ring, &completion, RING_SPIN_NS) < 0)
@@ -170,7 +187,7 @@ static cl_int staged_create(struct _cl_mem *mem, const void *initial)
 static void staged_destroy(struct _cl_mem *mem)
 {
 	session_object_destroy(mem->context->session, WIRE_BUFFER_DESTROY, ID_BUFFER, mem->id);
-	if (mem->parent)	/* of an image: the engine keeps what it needs of it */
+	if (mem->parent)	/* the engine keeps what it needs of it */
 		mem_release(mem->parent);
 }
 
@@ -330,8 +347,8 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 		error = CL_INVALID_VALUE;
 	if (!error && region->origin % parent->context->device->capset->mem_align_bytes)
 		error = CL_MISALIGNED_SUB_BUFFER_OFFSET;
-	/* The protocol's buffers of a device's own memory have no parts. */
-	if (!error && !parent->context->session->unified)
+	/* In version 1 buffers of a device's own memory have no parts. */
+	if (!error && !parent->context->session->unified && parent->context->session->transport->capset->version_max < 2)
 		error = CL_OUT_OF_RESOURCES;
 	if (error)
 		return refuse(errcode_ret, error);
@@ -342,11 +359,13 @@ cl_mem vgpu_clCreateSubBuffer(cl_mem parent, cl_mem_flags flags, cl_buffer_creat
 	mem->origin = region->origin;
 	mem->uses_svm = parent->uses_svm;
 	mem->host_ptr = parent->host_ptr ? (uint8_t *)parent->host_ptr + region->origin : NULL;
-	mem->range = parent->range;
-	mem->range.slab = NULL;
-	mem->range.address = (uint8_t *)parent->range.address + region->origin;
-	mem->range.offset += region->origin;
-	mem->range.bytes = region->size;
+	if (parent->context->session->unified) {
+		mem->range = parent->range;
+		mem->range.slab = NULL;
+		mem->range.address = (uint8_t *)parent->range.address + region->origin;
+		mem->range.offset += region->origin;
+		mem->range.bytes = region->size;
+	}
 	error = mem->ops->create(mem, NULL);
 	if (error) {
 		session_id_return(parent->context->session, ID_BUFFER, mem->id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contexts. Each has one device, and a reference to that device's session of the moment.
+ * Contexts. Each is on one vGPU or on sub-devices of one, and has a reference to that vGPU's session of the moment.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,14 @@ static cl_int properties_check(const cl_context_properties *properties, size_t *
 	return CL_SUCCESS;
 }
 
+bool context_has(const struct _cl_context *context, const struct _cl_device_id *device)
+{
+	for (cl_uint i = 0; i < context->device_count; i++)
+		if (context->devices[i] == device)
+			return true;
+	return false;
+}
+
 cl_context vgpu_clCreateContext(const cl_context_properties *properties, cl_uint num_devices,
 				const cl_device_id *devices,
 				void(CL_CALLBACK *pfn_notify)(const char *, const void *, size_t, void *),
@@ -44,26 +52,39 @@ cl_context vgpu_clCreateContext(const cl_context_properties *properties, cl_uint
 		if (!object_is(devices[i], OBJECT_DEVICE))
 			return refuse(errcode_ret, CL_INVALID_DEVICE);
 		/* Two vGPUs share no memory, so a context over both cannot be had. */
-		if (devices[i] != devices[0])
+		if (device_root(devices[i]) != device_root(devices[0]))
 			return refuse(errcode_ret, CL_INVALID_DEVICE);
 	}
 	context = calloc(1, sizeof(*context));
 	if (context && property_count)
 		context->properties = malloc(property_count * sizeof(*properties));
-	if (!context || (property_count && !context->properties)) {
+	if (context)
+		context->devices = calloc(num_devices, sizeof(*devices));
+	if (!context || !context->devices || (property_count && !context->properties)) {
+		if (context) {
+			free(context->properties);
+			free(context->devices);
+		}
 		free(context);
 		return refuse(errcode_ret, CL_OUT_OF_HOST_MEMORY);
 	}
-	error = session_get(devices[0], &context->session);
+	error = session_get(device_root(devices[0]), &context->session);
 	if (error) {
 		free(context->properties);
+		free(context->devices);
 		free(context);
 		return refuse(errcode_ret, error);
 	}
 	if (property_count)
 		memcpy(context->properties, properties, property_count * sizeof(*properties));
 	context->property_count = property_count;
-	context->device = devices[0];
+	context->device = device_root(devices[0]);
+	for (cl_uint i = 0; i < num_devices; i++) {
+		if (context_has(context, devices[i]))	/* OpenCL 3.0 §4.4: duplicates are ignored */
+			continue;
+		device_retain(devices[i]);
+		context->devices[context->device_count++] = devices[i];
+	}
 	context->notify = pfn_notify;
 	context->notify_data = user_data;
 	pthread_mutex_init(&context->lock, NULL);
@@ -126,6 +147,9 @@ void context_release(struct _cl_context *context)
 	session_release(context->session);
 	pthread_mutex_destroy(&context->lock);
 	context->object.kind = OBJECT_DEAD;
+	for (cl_uint i = 0; i < context->device_count; i++)
+		device_release(context->devices[i]);
+	free(context->devices);
 	free(context->properties);
 	free(context);
 }
@@ -141,9 +165,10 @@ cl_int vgpu_clGetContextInfo(cl_context context, cl_context_info param_name, siz
 	case CL_CONTEXT_REFERENCE_COUNT:
 		INFO_ANSWER(cl_uint, object_references(context));
 	case CL_CONTEXT_NUM_DEVICES:
-		INFO_ANSWER(cl_uint, 1);
+		INFO_ANSWER(cl_uint, context->device_count);
 	case CL_CONTEXT_DEVICES:
-		INFO_ANSWER(cl_device_id, context->device);
+		return info_answer(context->devices, context->device_count * sizeof(*context->devices), param_value_size,
+				   param_value, param_value_size_ret);
 	case CL_CONTEXT_PROPERTIES:
 		return info_answer(context->properties, context->property_count * sizeof(*context->properties),
 				   param_value_size, param_value, param_value_size_ret);

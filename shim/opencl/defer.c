@@ -93,7 +93,7 @@ static cl_int rows_transfer(const struct rows_later *later)
 				     .type = later->write ? CL_COMMAND_WRITE_BUFFER : CL_COMMAND_READ_BUFFER };
 	cl_int error = CL_SUCCESS;
 
-	transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->device, NULL, &error);
+	transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->devices[0], NULL, &error);
 	for (size_t i = 0; !error && i < rows->region[1] * rows->region[2]; i++) {
 		size_t slice = i / rows->region[1], row = i % rows->region[1];
 		uint8_t *host = later->host + rows->host.offset + row_at(&rows->host, slice, row);

@@ -86,7 +86,7 @@ const void *device_info_find(const struct _cl_device_id *device, uint32_t param,
 	return NULL;
 }
 
-static uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise)
+uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise)
 {
 	size_t bytes;
 	const void *value = device_info_find(device, param, &bytes);
@@ -125,6 +125,21 @@ static bool word_in(const char *word, const char *list)
 	return false;
 }
 
+/* The host's, else 1.0.0, the first of any extension. */
+static cl_version extension_version(const struct _cl_device_id *device, const char *name)
+{
+	size_t bytes = 0;
+	const uint8_t *all = device_info_find(device, CL_DEVICE_EXTENSIONS_WITH_VERSION, &bytes);
+	cl_name_version version;
+
+	for (size_t at = 0; all && at + sizeof(version) <= bytes; at += sizeof(version)) {
+		memcpy(&version, all + at, sizeof(version));
+		if (strncmp(version.name, name, sizeof(version.name)) == 0 && version.version)
+			return version.version;
+	}
+	return CL_MAKE_VERSION(1, 0, 0);
+}
+
 static int extensions_filter(struct _cl_device_id *device)
 {
 	const char *all = device_string(device, CL_DEVICE_EXTENSIONS);
@@ -144,8 +159,8 @@ static int extensions_filter(struct _cl_device_id *device)
 			if (device->extensions[0])
 				strcat(device->extensions, " ");
 			strncat(device->extensions, all, length);
-			version->version = CL_MAKE_VERSION(1, 0, 0);
 			snprintf(version->name, sizeof(version->name), "%.*s", (int)length, all);
+			version->version = extension_version(device, version->name);
 		}
 		all += length;
 		all += strspn(all, " ");
@@ -329,27 +344,12 @@ cl_int vgpu_clGetDeviceIDs(cl_platform_id platform, cl_device_type device_type, 
 	return CL_SUCCESS;
 }
 
-cl_int vgpu_clRetainDevice(cl_device_id device)
-{
-	return object_is(device, OBJECT_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;	/* root devices are not counted */
-}
-
-cl_int vgpu_clReleaseDevice(cl_device_id device)
-{
-	return object_is(device, OBJECT_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;
-}
-
 /* Parameters whose answer is always zero: `bytes` of it. */
 struct device_zero {
 	cl_device_info param;
 	size_t bytes;
 };
 static const struct device_zero device_zeros[] = {
-	{ CL_DEVICE_PARTITION_MAX_SUB_DEVICES, sizeof(cl_uint) },
-	{ CL_DEVICE_PARTITION_PROPERTIES, sizeof(cl_device_partition_property) },
-	{ CL_DEVICE_PARTITION_AFFINITY_DOMAIN, sizeof(cl_device_affinity_domain) },
-	{ CL_DEVICE_PARTITION_TYPE, sizeof(cl_device_partition_property) },
-	{ CL_DEVICE_PARENT_DEVICE, sizeof(cl_device_id) },
 	{ CL_DEVICE_IL_VERSION, 1 },			/* "" */
 	{ CL_DEVICE_ILS_WITH_VERSION, 0 },
 	{ CL_DEVICE_BUILT_IN_KERNELS, 1 },
@@ -412,6 +412,13 @@ static cl_int features_answer(const struct _cl_device_id *device, size_t room, v
 	return error;
 }
 
+static size_t printf_buffer_bytes(const struct _cl_device_id *device)
+{
+	size_t bytes = device_number(device, CL_DEVICE_PRINTF_BUFFER_SIZE, 0);
+
+	return bytes < WIRE_OUTPUT_KEPT_BYTES ? bytes : WIRE_OUTPUT_KEPT_BYTES;
+}
+
 /* CL_SUCCESS or an error: answered here. 1: as the host's table says. */
 static cl_int device_override(const struct _cl_device_id *device, cl_device_info param_name, size_t param_value_size,
 			      void *param_value, size_t *param_value_size_ret)
@@ -445,8 +452,6 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 		INFO_ANSWER(cl_ulong, device->capset->max_alloc_bytes);
 	case CL_DEVICE_MEM_BASE_ADDR_ALIGN:
 		INFO_ANSWER(cl_uint, device->capset->mem_align_bytes * 8);
-	case CL_DEVICE_REFERENCE_COUNT:
-		INFO_ANSWER(cl_uint, 1);
 	case CL_DEVICE_AVAILABLE:
 	case CL_DEVICE_COMPILER_AVAILABLE:
 	case CL_DEVICE_PREFERRED_INTEROP_USER_SYNC:
@@ -456,6 +461,8 @@ static cl_int device_override(const struct _cl_device_id *device, cl_device_info
 	case CL_DEVICE_QUEUE_ON_HOST_PROPERTIES:
 		INFO_ANSWER(cl_command_queue_properties, CL_QUEUE_PROFILING_ENABLE |
 			    (device->out_of_order ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0));
+	case CL_DEVICE_PRINTF_BUFFER_SIZE:	/* what the engine keeps, if the host's device does not keep less */
+		INFO_ANSWER(size_t, printf_buffer_bytes(device));
 	case CL_DEVICE_EXTENSIONS:
 		INFO_ANSWER_STRING(device->extensions);
 	case CL_DEVICE_EXTENSIONS_WITH_VERSION:
@@ -484,7 +491,9 @@ cl_int vgpu_clGetDeviceInfo(cl_device_id device, cl_device_info param_name, size
 
 	if (!object_is(device, OBJECT_DEVICE))
 		return CL_INVALID_DEVICE;
-	error = device_override(device, param_name, param_value_size, param_value, param_value_size_ret);
+	error = sub_device_info(device, param_name, param_value_size, param_value, param_value_size_ret);
+	if (error == 1)
+		error = device_override(device, param_name, param_value_size, param_value, param_value_size_ret);
 	if (error != 1)
 		return error;
 	value = (param_name & WIRE_INFO_PLATFORM) ? NULL : device_info_find(device, param_name, &bytes);

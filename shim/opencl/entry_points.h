@@ -45,6 +45,7 @@
 	X(clSVMAlloc) X(clSVMFree) X(clEnqueueSVMFree) X(clEnqueueSVMMemcpy) X(clEnqueueSVMMemFill) X(clEnqueueSVMMap) \
 	X(clEnqueueSVMUnmap) X(clEnqueueSVMMigrateMem) X(clSetKernelArgSVMPointer) X(clSetKernelExecInfo) \
 	X(clGetSupportedImageFormats) \
+	X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) X(clReleaseDeviceEXT) \
 	X(clCreateImage) X(clCreateImage2D) X(clCreateImage3D) X(clCreateImageWithProperties) X(clGetImageInfo) \
 	X(clEnqueueReadImage) X(clEnqueueWriteImage) X(clEnqueueCopyImage) X(clEnqueueCopyImageToBuffer) \
 	X(clEnqueueCopyBufferToImage) X(clEnqueueFillImage) X(clEnqueueMapImage) \
@@ -53,9 +54,7 @@
 /* In unsupported.c. docs/OPENCL.md says which error each one answers. */
 #define ENTRY_POINTS_UNSUPPORTED(X) \
 	X(clCreatePipe) X(clGetPipeInfo) \
-	X(clSetDefaultDeviceCommandQueue) \
-	X(clEnqueueNativeKernel) X(clCreateSubDevices) X(clCreateSubDevicesEXT) X(clRetainDeviceEXT) \
-	X(clReleaseDeviceEXT) \
+	X(clSetDefaultDeviceCommandQueue) X(clEnqueueNativeKernel) \
 	X(clCreateFromGLBuffer) X(clCreateFromGLTexture) X(clCreateFromGLTexture2D) X(clCreateFromGLTexture3D) \
 	X(clCreateFromGLRenderbuffer) X(clGetGLObjectInfo) X(clGetGLTextureInfo) X(clEnqueueAcquireGLObjects) \
 	X(clEnqueueReleaseGLObjects) X(clGetGLContextInfoKHR) X(clCreateEventFromGLsyncKHR) \

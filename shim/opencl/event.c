@@ -15,6 +15,7 @@
 
 #include "shim/opencl/buffer.h"
 #include "shim/opencl/command.h"
+#include "shim/opencl/output.h"
 
 #define POOL_MAX 1024
 
@@ -104,6 +105,7 @@ bool event_done(struct _cl_event *event)
 		return true;
 	if (!__atomic_load_n(&event->written, __ATOMIC_ACQUIRE) || !ring_poll(session->ring, &event->completion))
 		return false;
+	output_check(session);
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	if (!__atomic_load_n(&event->over, __ATOMIC_ACQUIRE))
@@ -179,6 +181,7 @@ void hooks_run(struct session *session)
 			}
 			hook->claimed = true;
 			pthread_mutex_unlock(&session->hook_lock);
+			output_check(session);
 			status = event->over ? event->status : event->completion.status;
 			hook->run(hook, status >= 0);
 			if (!event->over)

@@ -199,7 +199,7 @@ static cl_int initial_write(struct _cl_mem *mem, const void *initial)
 	struct image_move move = whole(mem, initial);
 	cl_int error;
 
-	move.transfer.queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->device, NULL, &error);
+	move.transfer.queue = vgpu_clCreateCommandQueueWithProperties(mem->context, mem->context->devices[0], NULL, &error);
 	if (!move.transfer.queue)
 		return error;
 	error = image_move_do(&move, NULL);

@@ -112,6 +112,9 @@ cl_int image_formats_get(struct _cl_context *context, cl_mem_flags flags, cl_mem
 	return error;
 }
 
+#define KNOWN_FLAGS (CL_MEM_READ_WRITE | CL_MEM_READ_ONLY | CL_MEM_WRITE_ONLY | CL_MEM_KERNEL_READ_AND_WRITE | CL_MEM_USE_HOST_PTR | \
+		     CL_MEM_ALLOC_HOST_PTR | CL_MEM_COPY_HOST_PTR | CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)
+
 cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type image_type,
 				       cl_uint num_entries, cl_image_format *image_formats, cl_uint *num_image_formats)
 {
@@ -120,7 +123,7 @@ cl_int vgpu_clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, c
 
 	if (!object_is(context, OBJECT_CONTEXT))
 		return CL_INVALID_CONTEXT;
-	if (num_entries == 0 && image_formats)
+	if ((num_entries == 0 && image_formats) || (flags & ~(cl_mem_flags)KNOWN_FLAGS))
 		return CL_INVALID_VALUE;
 	if (context->device->images) {
 		cl_int error = image_formats_get(context, flags, image_type, &formats, &count);

@@ -254,7 +254,7 @@ static cl_int deferred_move(void *data)
 		move_here(move);
 		return CL_SUCCESS;
 	}
-	move->transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->device, NULL, &error);
+	move->transfer.queue = vgpu_clCreateCommandQueueWithProperties(context, context->devices[0], NULL, &error);
 	if (!move->transfer.queue)
 		return error;
 	error = move_pieces(move, NULL);

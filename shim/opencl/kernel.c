@@ -454,7 +454,7 @@ cl_int vgpu_clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device, cl_k
 
 	if (!object_is(kernel, OBJECT_KERNEL))
 		return CL_INVALID_KERNEL;
-	if (device && (!object_is(device, OBJECT_DEVICE) || device != kernel->program->context->device))
+	if (device ? !context_has(kernel->program->context, device) : kernel->program->context->device_count > 1)
 		return CL_INVALID_DEVICE;
 	info = &kernel->info->wire;
 	switch (param_name) {

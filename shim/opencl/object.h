@@ -82,8 +82,21 @@ struct _cl_platform_id {
 	struct object object;
 };
 
+/* What one clCreateSubDevices made of a vGPU (sub_device.c). Held by its sub-devices. */
+struct partition {
+	uint32_t references;		/* atomic */
+	struct _cl_device_id *root;
+	cl_device_partition_property *properties;	/* as asked for, with the closing 0 */
+	size_t property_count;
+	bool equally;
+	uint32_t count;
+	uint32_t units[];		/* compute units of each */
+};
+
 struct _cl_device_id {
 	struct object object;
+	struct partition *partition;	/* of a sub-device; NULL: a vGPU. What follows is then the vGPU's, but for lock and session */
+	uint32_t part;			/* in the partition */
 	unsigned index;			/* of transport_enumerate */
 	struct wire_capset *capset;
 	char name[96];
@@ -122,7 +135,9 @@ cl_int end_callback_add(struct _cl_context *context, struct end_callback **list,
 
 struct _cl_context {
 	struct object object;
-	struct _cl_device_id *device;
+	struct _cl_device_id *device;	/* the vGPU that all of it is on: its limits are those of its sub-devices */
+	struct _cl_device_id **devices;	/* as given, each once; sub-devices are held */
+	cl_uint device_count;
 	struct session *session;
 	cl_context_properties *properties;
 	size_t property_count;		/* with the closing 0 */
@@ -138,6 +153,7 @@ struct command_held;
 struct _cl_command_queue {
 	struct object object;
 	struct _cl_context *context;
+	struct _cl_device_id *device;	/* one of the context's, which holds it */
 	cl_command_queue_properties properties;
 	cl_queue_properties *property_list;
 	size_t property_count;
@@ -322,6 +338,8 @@ struct _cl_platform_id *platform_get(void);
 cl_uint devices_get(struct _cl_device_id ***ret_devices);
 /* The capset's value, or NULL. */
 const void *device_info_find(const struct _cl_device_id *device, uint32_t param, size_t *ret_bytes);
+/* As a number, which has up to 8 bytes. */
+uint64_t device_number(const struct _cl_device_id *device, uint32_t param, uint64_t otherwise);
 
 /* kernel.c */
 /* The argument is what the record of an NDRange carries from now on; mem: whose it is, or NULL. */
@@ -331,7 +349,21 @@ void kernel_release(struct _cl_kernel *kernel);
 void sampler_release(struct _cl_sampler *sampler);
 /* program.c */
 void program_release(struct _cl_program *program);
+/* sub_device.c */
+void device_retain(struct _cl_device_id *device);
+void device_release(struct _cl_device_id *device);
+static inline struct _cl_device_id *device_root(struct _cl_device_id *device)
+{
+	return device->partition ? device->partition->root : device;
+}
+/* The engine's id of a sub-device in this session, made there if need be. 0: the session is lost, or has too many. */
+uint32_t sub_device_id(struct session *session, const struct _cl_device_id *device);
+/* What a sub-device, or the vGPU, says of dividing. 1: nothing. */
+cl_int sub_device_info(const struct _cl_device_id *device, cl_device_info param_name, size_t param_value_size, void *param_value,
+		       size_t *param_value_size_ret);
+
 /* context.c, queue.c */
+bool context_has(const struct _cl_context *context, const struct _cl_device_id *device);
 void context_release(struct _cl_context *context);
 void queue_release(struct _cl_command_queue *queue);
 /* CL_SUCCESS, or the error of a command of the queue's without an event that was refused since this was last asked; tells

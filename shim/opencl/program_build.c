@@ -17,7 +17,7 @@ cl_int device_list_check(const struct _cl_context *context, cl_uint count, const
 	if ((count == 0) != (list == NULL))
 		return CL_INVALID_VALUE;
 	for (cl_uint i = 0; i < count; i++)
-		if (!object_is(list[i], OBJECT_DEVICE) || list[i] != context->device)
+		if (!context_has(context, list[i]))
 			return CL_INVALID_DEVICE;
 	return CL_SUCCESS;
 }

@@ -34,28 +34,34 @@ static cl_int kernel_names_answer(const struct build *build, size_t room, void *
 	return error;
 }
 
-/* Sizes and bytes of the one device's binary, whose own list may leave it out by NULL (OpenCL 3.0 §5.8.8). */
+/* Sizes and bytes of the devices' binaries, which are all the same; the application's list may leave some out by NULL (OpenCL 3.0 §5.8.8). */
 static cl_int binary_answer(cl_program program, cl_program_info param_name, size_t param_value_size, void *param_value,
 			    size_t *param_value_size_ret)
 {
 	struct recipe *recipe = program_recipe_locked(program);
 	size_t bytes = recipe ? container_bytes(recipe) : 0;
+	const cl_uint count = program->context->device_count;
 	unsigned char *into = NULL;
 	cl_int error = CL_SUCCESS;
 
 	if (recipe && !bytes) {
 		error = CL_OUT_OF_HOST_MEMORY;
 	} else if (param_name == CL_PROGRAM_BINARY_SIZES) {
-		error = info_answer(&bytes, sizeof(bytes), param_value_size, param_value, param_value_size_ret);
-	} else if (param_value && param_value_size < sizeof(into)) {
+		error = param_value && param_value_size < count * sizeof(bytes) ? CL_INVALID_VALUE : CL_SUCCESS;
+		for (cl_uint i = 0; i < count && param_value && !error; i++)
+			memcpy((size_t *)param_value + i, &bytes, sizeof(bytes));
+		if (!error && param_value_size_ret)
+			*param_value_size_ret = count * sizeof(bytes);
+	} else if (param_value && param_value_size < count * sizeof(into)) {
 		error = CL_INVALID_VALUE;
 	} else {
 		if (param_value_size_ret)
-			*param_value_size_ret = sizeof(into);
-		if (param_value)
-			memcpy(&into, param_value, sizeof(into));
-		if (into && bytes && container_write(recipe, device_identity(program->context->device), into, bytes) < 0)
-			error = CL_OUT_OF_HOST_MEMORY;
+			*param_value_size_ret = count * sizeof(into);
+		for (cl_uint i = 0; i < count && param_value && !error; i++) {
+			memcpy(&into, (unsigned char **)param_value + i, sizeof(into));
+			if (into && bytes && container_write(recipe, device_identity(program->context->device), into, bytes) < 0)
+				error = CL_OUT_OF_HOST_MEMORY;
+		}
 	}
 	recipe_release(recipe);
 	return error;
@@ -72,9 +78,10 @@ static cl_int program_info_locked(cl_program program, cl_program_info param_name
 	case CL_PROGRAM_CONTEXT:
 		INFO_ANSWER(cl_context, program->context);
 	case CL_PROGRAM_NUM_DEVICES:
-		INFO_ANSWER(cl_uint, 1);
+		INFO_ANSWER(cl_uint, program->context->device_count);
 	case CL_PROGRAM_DEVICES:
-		INFO_ANSWER(cl_device_id, program->context->device);
+		return info_answer(program->context->devices, program->context->device_count * sizeof(cl_device_id),
+				   param_value_size, param_value, param_value_size_ret);
 	case CL_PROGRAM_SOURCE:
 		INFO_ANSWER_STRING(program->source ? program->source->data : "");
 	case CL_PROGRAM_BINARY_SIZES:
@@ -148,7 +155,7 @@ cl_int vgpu_clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_pr
 
 	if (!object_is(program, OBJECT_PROGRAM))
 		return CL_INVALID_PROGRAM;
-	if (!object_is(device, OBJECT_DEVICE) || device != program->context->device)
+	if (!context_has(program->context, device))
 		return CL_INVALID_DEVICE;
 	pthread_mutex_lock(&program->lock);
 	error = build_info_locked(program, param_name, param_value_size, param_value, param_value_size_ret);

@@ -8,6 +8,7 @@
 
 #include "shim/opencl/command.h"
 #include "shim/opencl/event.h"
+#include "shim/opencl/output.h"
 
 /* Reads the property list (or takes `properties`). */
 static cl_int properties_parse(const struct _cl_device_id *device, const cl_queue_properties *list,
@@ -44,14 +45,15 @@ cl_command_queue vgpu_clCreateCommandQueueWithProperties(cl_context context, cl_
 							 const cl_queue_properties *list, cl_int *errcode_ret)
 {
 	struct _cl_command_queue *queue;
-	struct wire_queue_create *record;
+	struct wire_queue_create_on *record;
+	uint32_t sub_device = 0;
 	cl_command_queue_properties properties;
 	size_t count;
 	cl_int error;
 
 	if (!object_is(context, OBJECT_CONTEXT))
 		return refuse(errcode_ret, CL_INVALID_CONTEXT);
-	if (!object_is(device, OBJECT_DEVICE) || context->device != device)
+	if (!context_has(context, device))
 		return refuse(errcode_ret, CL_INVALID_DEVICE);
 	error = properties_parse(device, list, &properties, &count);
 	if (error)
@@ -68,18 +70,31 @@ cl_command_queue vgpu_clCreateCommandQueueWithProperties(cl_context context, cl_
 	queue->property_count = count;
 	queue->properties = properties;
 	queue->context = context;
+	queue->device = device;
+	if (device->partition) {
+		sub_device = sub_device_id(context->session, device);
+		if (!sub_device) {
+			error = session_lost(context->session) ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
+			goto fail;
+		}
+	}
 	queue->id = session_queue_take(context->session);
 	if (!queue->id) {
 		error = session_lost(context->session) ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
 		goto fail;
 	}
-	record = ring_begin(context->session->ring, WIRE_QUEUE_CREATE, sizeof(*record), NULL);
+	record = ring_begin(context->session->ring, sub_device ? WIRE_QUEUE_CREATE_ON : WIRE_QUEUE_CREATE,
+			    sub_device ? sizeof(*record) : sizeof(record->q), NULL);
 	if (!record) {
 		error = CL_DEVICE_NOT_AVAILABLE;
 		goto fail;
 	}
-	record->queue = queue->id;
-	record->properties = properties;
+	record->q.queue = queue->id;
+	record->q.properties = properties;
+	if (sub_device) {
+		record->sub_device = sub_device;
+		record->reserved = 0;
+	}
 	/* Of the id's last owner, whose records are all over. */
 	queue->refused_seen = __atomic_load_n(&context->session->ring->engine->queue_refused[queue->id], __ATOMIC_ACQUIRE);
 	queue->last_sequence = ring_sequence_locked(context->session->ring);
@@ -143,6 +158,7 @@ bool queue_idle(struct _cl_command_queue *queue)
 	if (!queue_written(queue) || session_lost(session) ||
 	    !ring_queue_done(session->ring, queue->id, __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED)))
 		return false;
+	output_check(session);
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	return true;
@@ -202,6 +218,7 @@ cl_int queue_drain(struct _cl_command_queue *queue)
 		commands_held_wait(session, NULL);
 	r = ring_wait_queue(session->ring, queue->id, __atomic_load_n(&queue->last_sequence, __ATOMIC_RELAXED),
 			    queue_spin_ns(queue));
+	output_check(session);
 	if (__atomic_load_n(&session->hook_count, __ATOMIC_ACQUIRE))
 		hooks_run(session);
 	queue_learn(queue, ring_now_ns() - start_ns);
@@ -243,7 +260,7 @@ cl_int vgpu_clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info 
 	case CL_QUEUE_CONTEXT:
 		INFO_ANSWER(cl_context, queue->context);
 	case CL_QUEUE_DEVICE:
-		INFO_ANSWER(cl_device_id, queue->context->device);
+		INFO_ANSWER(cl_device_id, queue->device);
 	case CL_QUEUE_REFERENCE_COUNT:
 		INFO_ANSWER(cl_uint, object_references(queue));
 	case CL_QUEUE_PROPERTIES:

@@ -13,6 +13,7 @@
 
 static void session_destroy(struct session *session)
 {
+	session_partitions_free(session);
 	ring_waits_stop(session->ring);	/* it may be reaping memory */
 	events_drop_pool(session);
 	memory_destroy(session->memory);
@@ -24,6 +25,7 @@ static void session_destroy(struct session *session)
 	pthread_mutex_destroy(&session->hook_lock);
 	pthread_mutex_destroy(&session->held_lock);
 	pthread_mutex_destroy(&session->pool_lock);
+	pthread_mutex_destroy(&session->output_lock);
 	pthread_cond_destroy(&session->hook_ran);
 	pthread_cond_destroy(&session->held_moved);
 	free(session);
@@ -35,6 +37,7 @@ static void locks_init(struct session *session)
 	pthread_mutex_init(&session->hook_lock, NULL);
 	pthread_mutex_init(&session->held_lock, NULL);
 	pthread_mutex_init(&session->pool_lock, NULL);
+	pthread_mutex_init(&session->output_lock, NULL);
 	pthread_cond_init(&session->hook_ran, NULL);
 	pthread_cond_init(&session->held_moved, NULL);
 }

@@ -30,6 +30,9 @@ struct session {
 	struct ring_completion queue_end[WIRE_QUEUE_COUNT];	/* an id is used again when its queue has drained */
 	uint32_t queue_next;
 
+	struct partition_made *partitions;	/* those the engine has; guarded by id_lock (sub_device.c) */
+	uint64_t sub_devices_taken[WIRE_SUB_DEVICE_COUNT / 64];
+
 	/* How long one NDRange of a kernel took lately, by kernel id; a guess that only decides whether a wait spins. */
 #define SESSION_PACES 1024u
 	uint64_t pace_ns[SESSION_PACES];	/* atomic */
@@ -44,6 +47,9 @@ struct session {
 	struct _cl_command_queue *held_queues;
 	uint32_t held_count;		/* atomic */
 
+	pthread_mutex_t output_lock;	/* held while output_seen is being caught up with */
+	uint64_t output_seen;		/* atomic; the engine page's output_bytes up to which text was written (output.h) */
+
 	pthread_mutex_t pool_lock;	/* guards pool */
 	struct _cl_event *pool;
 	uint32_t pool_count;
@@ -53,6 +59,10 @@ struct session {
 bool session_staging_forced(void);
 
 struct _cl_device_id;
+struct partition;
+/* sub_device.c: forgets what the session knows of it, and has the engine end it. */
+void session_partition_end(struct session *session, const struct partition *partition);
+void session_partitions_free(struct session *session);
 /* A reference to the device's session, opened if there is none or it was lost. CL_SUCCESS or the API's error. */
 cl_int session_get(struct _cl_device_id *device, struct session **ret_session);
 void session_release(struct session *session);

@@ -66,7 +66,7 @@ cl_int vgpu_clGetKernelSubGroupInfo(cl_kernel kernel, cl_device_id device, cl_ke
 	if (!object_is(kernel, OBJECT_KERNEL))
 		return CL_INVALID_KERNEL;
 	context = kernel->program->context;
-	if (device && (!object_is(device, OBJECT_DEVICE) || device != context->device))
+	if (device ? !context_has(context, device) : context->device_count > 1)
 		return CL_INVALID_DEVICE;
 	if (!device_has_sub_groups(context->device) || !session_has(context->session, WIRE_CAPS_PROGRAMS))
 		return CL_INVALID_OPERATION;

@@ -7,14 +7,14 @@
  */
 #include "shim/opencl/object.h"
 
-/* Parameters are what the specification names; the answers depend on none but errcode_ret. */
+/* Parameters are what the specification names; the answers depend on few of them. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 /* Pipes: CL_DEVICE_PIPE_SUPPORT is CL_FALSE. */
 cl_mem vgpu_clCreatePipe(cl_context context, cl_mem_flags flags, cl_uint pipe_packet_size,
 	cl_uint pipe_max_packets, const cl_pipe_properties *properties, cl_int *errcode_ret)
 {
-	return refuse(errcode_ret, CL_INVALID_OPERATION);
+	return refuse(errcode_ret, object_is(context, OBJECT_CONTEXT) ? CL_INVALID_OPERATION : CL_INVALID_CONTEXT);
 }
 
 cl_int vgpu_clGetPipeInfo(cl_mem pipe, cl_pipe_info param_name, size_t param_value_size, void *param_value,
@@ -27,39 +27,18 @@ cl_int vgpu_clGetPipeInfo(cl_mem pipe, cl_pipe_info param_name, size_t param_val
 cl_int vgpu_clSetDefaultDeviceCommandQueue(cl_context context, cl_device_id device,
 	cl_command_queue command_queue)
 {
-	return CL_INVALID_OPERATION;
+	if (!object_is(context, OBJECT_CONTEXT))
+		return CL_INVALID_CONTEXT;
+	if (!context_has(context, device))
+		return CL_INVALID_DEVICE;
+	return object_is(command_queue, OBJECT_QUEUE) ? CL_INVALID_OPERATION : CL_INVALID_COMMAND_QUEUE;
 }
 
 cl_int vgpu_clEnqueueNativeKernel(cl_command_queue command_queue, void(CL_CALLBACK *user_func)(void *),
 	void *args, size_t cb_args, cl_uint num_mem_objects, const cl_mem *mem_list, const void **args_mem_loc,
 	cl_uint num_events_in_wait_list, const cl_event *event_wait_list, cl_event *event)
 {
-	return CL_INVALID_OPERATION;
-}
-
-/* Sub-devices: CL_DEVICE_PARTITION_MAX_SUB_DEVICES is 0, no partition property is valid. */
-cl_int vgpu_clCreateSubDevices(cl_device_id in_device,
-	const cl_device_partition_property *partition_properties, cl_uint num_entries,
-	cl_device_id *out_devices, cl_uint *num_devices)
-{
-	return CL_INVALID_VALUE;
-}
-
-cl_int vgpu_clCreateSubDevicesEXT(cl_device_id in_device,
-	const cl_device_partition_property_ext *partition_properties, cl_uint num_entries,
-	cl_device_id *out_devices, cl_uint *num_devices)
-{
-	return CL_INVALID_VALUE;
-}
-
-cl_int vgpu_clRetainDeviceEXT(cl_device_id device)
-{
-	return CL_INVALID_DEVICE;
-}
-
-cl_int vgpu_clReleaseDeviceEXT(cl_device_id device)
-{
-	return CL_INVALID_DEVICE;
+	return object_is(command_queue, OBJECT_QUEUE) ? CL_INVALID_OPERATION : CL_INVALID_COMMAND_QUEUE;
 }
 
 /* Sharing with OpenGL and EGL: the extensions are not reported. */

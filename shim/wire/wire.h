@@ -68,6 +68,7 @@
 #define WIRE_OBJECT_MAX 65536u		/* ids of one kind are 1..WIRE_OBJECT_MAX-1, chosen by the shim, 0 = none */
 #define WIRE_WAIT_MAX 256u		/* events in one wait list; the shim folds longer ones with markers */
 #define WIRE_ARG_MAX 128u
+#define WIRE_SUB_DEVICE_COUNT 256u	/* sub-devices of one guest context at a time; ids are 1..WIRE_SUB_DEVICE_COUNT-1 */
 #define WIRE_HEADER_MAX 1024u		/* headers of one compilation */
 #define WIRE_CONSTANT_MAX 1024u		/* specialization constants of one */
 #define WIRE_INPUT_MAX 4096u		/* programs of one link */
@@ -94,6 +95,7 @@
 #define WIRE_CAPS_IL (1u << 4)		/* PROGRAM_COMPILE takes WIRE_LANGUAGE_IL */
 /* Version 2 */
 #define WIRE_CAPS_SVM (1u << 5)		/* kernels take addresses: blobs may be mapped where the shim has them (SVM_MAP) */
+#define WIRE_CAPS_PRINTF (1u << 6)	/* from version 2 on: what kernels print is kept for WIRE_OUTPUT_READ */
 
 /* Followed by info_bytes of OpenCL device information, a sequence of `struct wire_info` + value,
  * each padded to 8 bytes, in which the shim looks answers for clGetDeviceInfo up. */
@@ -173,7 +175,9 @@ struct wire_engine_page {
 	uint64_t host_now_ns;		/* device time base at the last publication */
 	uint32_t bell;			/* the shim's, with WIRE_FEATURE_BELL: one more, then FUTEX_WAKE (not private) */
 	uint32_t reserved0;
-	uint64_t reserved1;
+	/* Version 2: bytes that kernels of this context have printed so far, lost ones included, stored before the records that
+	 * printed them are shown complete. Where it differs from what the shim has seen there is something to fetch. */
+	uint64_t output_bytes;
 	uint64_t queue_done[WIRE_QUEUE_COUNT];	/* by queue id: sequence of the last record completed, in order */
 	/* By queue id: what came of its records without a slot. 0: none was refused; else minus the OpenCL error code of the
 	 * last refused one in the low 16 bits, in the high ones how many there were, modulo 65536: WIRE_REFUSED. Stored before
@@ -267,6 +271,11 @@ enum wire_opcode {
 	WIRE_PROGRAM_LINK = 33,
 	WIRE_KERNEL_SUB_GROUPS = 34,
 	WIRE_SVM_MAP = 40,
+	WIRE_OUTPUT_READ = 48,
+	WIRE_PARTITION = 49,
+	WIRE_SUB_DEVICE_DESTROY = 50,
+	WIRE_QUEUE_CREATE_ON = 51,	/* a sub-device */
+	WIRE_SUB_BUFFER_CREATE = 52,	/* of the device's own memory; of aperture memory it is BUFFER_CREATE */
 	WIRE_OPCODE_COUNT = 64		/* what has no name above fails its record */
 };
 
@@ -276,6 +285,23 @@ struct wire_queue_create {
 	uint32_t slot;
 	uint32_t queue;			/* 1..WIRE_QUEUE_COUNT-1; its queue_done is set to this record's sequence */
 	uint64_t properties;		/* cl_command_queue_properties; an out-of-order queue is run in order */
+};
+/* Version 2. Divides the device: sub-devices first..first+count-1. Refused with CL_DEVICE_PARTITION_FAILED if the host's
+ * device does not give exactly so many. WIRE_SUB_DEVICE_DESTROY (struct wire_destroy) ends one; its queues stay. */
+#define WIRE_PARTITION_EQUALLY 1u
+#define WIRE_PARTITION_BY_COUNTS 2u
+struct wire_partition {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t first;
+	uint32_t count;
+	uint32_t kind;			/* WIRE_PARTITION_*; count x uint32_t compute units follow, padded to 8; EQUALLY: all the same */
+};
+/* Version 2. QUEUE_CREATE on a sub-device. */
+struct wire_queue_create_on {
+	struct wire_queue_create q;
+	uint32_t sub_device;
+	uint32_t reserved;
 };
 /* QUEUE/BUFFER/PROGRAM/KERNEL_DESTROY. The id may be used again at once. What commands still use
  * lives on until they are done. slot, if any, answers when the object's last use is over, and for a
@@ -292,6 +318,18 @@ struct wire_buffer_create {
 	uint64_t flags;			/* cl_mem_flags, only the READ/WRITE and HOST_* access bits */
 	uint64_t bytes;
 	struct wire_range backing;	/* unified: where it lies (bytes equal, offset aligned); all zero: device memory */
+};
+/* Version 2. A part of a living buffer of the device's own memory, which is no part itself. It keeps that memory, and its
+ * charge, alive: the parent's id may be destroyed before it. */
+struct wire_sub_buffer_create {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t buffer;
+	uint64_t flags;			/* as BUFFER_CREATE */
+	uint64_t origin;		/* in bytes, a multiple of mem_align_bytes */
+	uint64_t bytes;
+	uint32_t parent;
+	uint32_t reserved;
 };
 /* Creates and builds at once. The reply (struct wire_build_reply) is written to `reply`; if it is
  * too small, status is CL_OUT_OF_HOST_MEMORY, slot.value the bytes needed, and the program stands:
@@ -482,5 +520,19 @@ struct wire_svm_map {
 	uint32_t reserved;
 	uint64_t blob_id;
 	uint64_t address;
+};
+/* Version 2. What kernels have printed, oldest first, as much as fits: struct wire_output and the text go to `range`, and
+ * are the engine's no more. An object record; slot.value is the bytes of text. */
+struct wire_output_read {
+	struct wire_header h;
+	uint32_t slot;
+	uint32_t reserved;
+	struct wire_range range;	/* at least sizeof(struct wire_output) + 1, offset a multiple of 8 */
+};
+#define WIRE_OUTPUT_KEPT_BYTES 0x1000000u	/* what an engine keeps of text that is not fetched; more is lost */
+struct wire_output {
+	uint64_t text_bytes;		/* that follow */
+	uint64_t left_bytes;		/* still at the engine */
+	uint64_t lost_bytes;		/* since the last answer that said so: there was no room for them */
 };
 #endif

@@ -343,7 +343,7 @@ static void a_probed_device_becomes_a_capset(void **state)
 	memcpy(&capset, buffer, sizeof(capset));
 	assert_int_equal(capset.magic, WIRE_CAPSET_MAGIC);
 	assert_int_equal(capset.bytes, sizeof(capset) + 16);
-	assert_int_equal(capset.flags, WIRE_CAPS_UNIFIED | WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES);
+	assert_int_equal(capset.flags, WIRE_CAPS_UNIFIED | WIRE_CAPS_COMPUTE | WIRE_CAPS_IMAGES | WIRE_CAPS_PRINTF);
 	assert_int_equal(capset.vram_bytes, 1ull << 30);
 	assert_int_equal(capset.max_alloc_bytes, 768ull << 20);	/* of 1 GiB; the device has 2 */
 	assert_int_equal(capset.mem_align_bytes, 128);

@@ -58,7 +58,7 @@ struct buffer {
 	uint32_t slot;			/* parting: to be answered */
 	uint64_t sequence;
 };
-enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_INVERT };
+enum { KERNEL_SCALE = 1, KERNEL_ADD, KERNEL_SUM, KERNEL_GROUP8, KERNEL_CRASH, KERNEL_WIDE, KERNEL_INVERT, KERNEL_PRINT };
 struct fake {
 	struct transport transport;
 	pthread_mutex_t lock;		/* blobs, fence */
@@ -74,11 +74,15 @@ struct fake {
 	uint64_t sequence;
 	struct buffer buffers[WIRE_OBJECT_MAX];
 	bool queues[WIRE_QUEUE_COUNT];
+	bool sub_devices[WIRE_SUB_DEVICE_COUNT];
 	char *programs[WIRE_OBJECT_MAX];
 	uint8_t makes[WIRE_OBJECT_MAX];	/* cl_program_binary_type; 0: it failed */
 	uint8_t kernels[WIRE_OBJECT_MAX];
 	bool samplers[WIRE_OBJECT_MAX];
 	bool slot_parting[WIRE_SLOT_COUNT];
+	char text[0x10000];		/* printed and not fetched */
+	size_t text_bytes;
+	uint64_t text_lost;
 	uint64_t queued_ns;
 };
 
@@ -224,6 +228,20 @@ static int32_t buffer_create(struct fake *fake, const struct wire_buffer_create 
 	return CL_SUCCESS;
 }
 
+static int32_t sub_buffer_create(struct fake *fake, const struct wire_sub_buffer_create *record)
+{
+	struct buffer *buffer = &fake->buffers[record->buffer % WIRE_OBJECT_MAX];
+	struct buffer *parent = buffer_find(fake, record->parent, record->origin, record->bytes);
+
+	if (buffer->living || !parent || !parent->own)
+		violation("a part that cannot be", record->buffer);
+	if (!parent)
+		return CL_INVALID_MEM_OBJECT;
+	*buffer = (struct buffer){ .living = true, .address = parent->address + record->origin, .bytes = record->bytes };
+	COUNT(buffers);
+	return CL_SUCCESS;
+}
+
 static void buffer_part(struct fake *fake, struct buffer *buffer)
 {
 	if (buffer->parting) {
@@ -335,6 +353,10 @@ static uint32_t put_kernels(struct reply *reply, const char *source)
 	if (strstr(source, "wide") && ++count) {
 		put_kernel(reply, "wide", 1, 0);
 		put_argument(reply, WIRE_ARG_VALUE, "double16", "value", 0);
+	}
+	if (strstr(source, "print") && ++count) {
+		put_kernel(reply, "print", 1, 0);
+		put_argument(reply, WIRE_ARG_VALUE, "int", "value", 4);
 	}
 	if (strstr(source, "invert") && ++count) {
 		put_kernel(reply, "invert", 3, 0);
@@ -536,7 +558,7 @@ static int32_t sub_groups(struct fake *fake, const struct wire_kernel_sub_groups
 
 static void kernel_create(struct fake *fake, const struct wire_kernel_create *record)
 {
-	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "invert" };
+	static const char *const names[] = { NULL, "scale", "add", "sum", "group8", "crash", "wide", "invert", "print" };
 	const char *name = (const char *)(record + 1);
 
 	if (fake->kernels[record->kernel % WIRE_OBJECT_MAX])
@@ -591,6 +613,48 @@ struct argument {
 	struct buffer *buffer;
 	uint64_t value[16];
 };
+
+/* One line per work item; what does not fit is lost. */
+static void text_print(struct fake *fake, uint64_t items, int value)
+{
+	char line[32];
+
+	for (uint64_t i = 0; i < items; i++) {
+		size_t bytes = (size_t)snprintf(line, sizeof(line), "print %d\n", value);
+
+		if (fake->text_lost || fake->text_bytes + bytes > sizeof(fake->text)) {
+			fake->text_lost += bytes;
+		} else {
+			memcpy(fake->text + fake->text_bytes, line, bytes);
+			fake->text_bytes += bytes;
+		}
+		engine_page(fake)->output_bytes += bytes;
+	}
+}
+
+static void output_read(struct fake *fake, const struct wire_output_read *record, uint32_t *ret_value)
+{
+	uint8_t *to = range_find(fake, &record->range);
+	struct wire_output head = { .text_bytes = record->range.bytes - sizeof(struct wire_output) };
+
+	COUNT(output_reads);
+	if (head.text_bytes > fake->text_bytes)
+		head.text_bytes = fake->text_bytes;
+	fake->text_bytes -= head.text_bytes;
+	head.left_bytes = fake->text_bytes;
+	if (!fake->text_bytes) {
+		head.lost_bytes = fake->text_lost;
+		fake->text_lost = 0;
+	}
+	*ret_value = (uint32_t)head.text_bytes;
+	if (!to)
+		return;
+	memcpy(to + sizeof(head), fake->text, head.text_bytes);
+	memmove(fake->text, fake->text + head.text_bytes, fake->text_bytes);
+	if (LOAD(lie_about_output))
+		head.text_bytes = UINT64_MAX;
+	memcpy(to, &head, sizeof(head));
+}
 
 static void invert(const struct buffer *in, struct buffer *out)
 {
@@ -650,6 +714,8 @@ static int32_t ndrange(struct fake *fake, const struct wire_ndrange *record, boo
 			((int *)(void *)arguments[2].buffer->address)[i] = ((int *)(void *)arguments[0].buffer->address)[i] +
 									   ((int *)(void *)arguments[1].buffer->address)[i];
 	}
+	if (which == KERNEL_PRINT)
+		text_print(fake, items, *(int *)(void *)arguments[0].value);
 	if (which == KERNEL_INVERT)
 		invert(arguments[0].buffer, arguments[1].buffer);
 	if (which == KERNEL_SUM && arguments[1].kind != WIRE_ARG_LOCAL)
@@ -691,6 +757,34 @@ static int32_t transfer(struct fake *fake, const struct wire_buffer_transfer *re
 	else
 		memcpy(range, buffer->address + record->offset, record->range.bytes);
 	return CL_SUCCESS;
+}
+
+static void sub_device_move(struct fake *fake, uint32_t id, bool lives)
+{
+	if (id < 1 || id >= WIRE_SUB_DEVICE_COUNT || fake->sub_devices[id] == lives) {
+		violation("a sub-device that is not there, or twice", id);
+		return;
+	}
+	fake->sub_devices[id] = lives;
+	if (lives)
+		COUNT(sub_devices);
+	else
+		UNCOUNT(sub_devices);
+}
+
+static void partition(struct fake *fake, const struct wire_partition *record)
+{
+	const uint32_t *units = (const void *)(record + 1);
+	uint32_t total = 0;
+
+	if (record->h.bytes != sizeof(*record) + ((record->count * 4 + 7) & ~7u) || record->kind < 1 || record->kind > 2)
+		violation("a partition that cannot be", record->count);
+	for (uint32_t i = 0; i < record->count; i++) {
+		total += units[i];
+		sub_device_move(fake, record->first + i, true);
+	}
+	if (total > 4)
+		violation("more compute units than there are", total);
 }
 
 static int32_t image_create(struct fake *fake, const struct wire_image_create *record)
@@ -854,6 +948,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		[WIRE_BUFFER_CREATE] = sizeof(struct wire_buffer_create), [WIRE_BUFFER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_PROGRAM_BUILD] = sizeof(struct wire_program_build), [WIRE_PROGRAM_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_DESTROY] = sizeof(struct wire_destroy), [WIRE_BLOB_RELEASE] = sizeof(struct wire_blob_release),
+		[WIRE_OUTPUT_READ] = sizeof(struct wire_output_read), [WIRE_SUB_DEVICE_DESTROY] = sizeof(struct wire_destroy),
+		[WIRE_SUB_BUFFER_CREATE] = sizeof(struct wire_sub_buffer_create),
+		[WIRE_QUEUE_CREATE_ON] = sizeof(struct wire_queue_create_on),
 		[WIRE_IMAGE_CREATE] = sizeof(struct wire_image_create), [WIRE_IMAGE_FORMATS] = sizeof(struct wire_image_formats),
 		[WIRE_SAMPLER_CREATE] = sizeof(struct wire_sampler_create), [WIRE_SAMPLER_DESTROY] = sizeof(struct wire_destroy),
 		[WIRE_KERNEL_SUB_GROUPS] = sizeof(struct wire_kernel_sub_groups),
@@ -891,6 +988,20 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 			violation("no such queue", q->queue);
 	}
 	switch (status < 0 ? WIRE_MARKER : header->opcode) {	/* one that is not to run does nothing */
+	case WIRE_SUB_BUFFER_CREATE:
+		status = sub_buffer_create(fake, (const void *)header);
+		break;
+	case WIRE_PARTITION:
+		partition(fake, (const void *)header);
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		sub_device_move(fake, id, false);
+		break;
+	case WIRE_QUEUE_CREATE_ON:
+		if (!fake->sub_devices[((const struct wire_queue_create_on *)header)->sub_device % WIRE_SUB_DEVICE_COUNT])
+			violation("a queue on no sub-device", id);
+		COUNT(queues_on_sub_devices);
+		/* fall through */
 	case WIRE_QUEUE_CREATE:
 		if (fake->queues[id % WIRE_QUEUE_COUNT])
 			violation("a queue id in use", id);
@@ -943,6 +1054,9 @@ static bool record_do(struct fake *fake, const struct wire_header *header)
 		status = transfer(fake, (const void *)header);
 		break;
 	case WIRE_MARKER:
+		break;
+	case WIRE_OUTPUT_READ:
+		output_read(fake, (const void *)header, &value);
 		break;
 	case WIRE_IMAGE_CREATE:
 		status = image_create(fake, (const void *)header);
@@ -1307,6 +1421,7 @@ static void info_text(struct reply *out, uint32_t param, const char *text)
 static struct wire_capset *capset_make(void)
 {
 	static const uint64_t sizes[3] = { 256, 256, 64 };
+	static const uint64_t kinds[3] = { CL_DEVICE_PARTITION_BY_AFFINITY_DOMAIN, CL_DEVICE_PARTITION_EQUALLY, CL_DEVICE_PARTITION_BY_COUNTS };
 	struct reply *out = calloc(1, sizeof(*out));
 	struct wire_capset *capset;
 
@@ -1320,7 +1435,9 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_LINKER_AVAILABLE, 1, 4);
 	info_number(out, CL_DEVICE_MAX_NUM_SUB_GROUPS, 64, 4);
 	info_text(out, CL_DEVICE_EXTENSIONS, "cl_khr_byte_addressable_store cl_khr_fp64 cl_khr_gl_sharing cl_khr_il_program cl_khr_image2d_from_buffer");
-	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 2, 4);
+	info_number(out, CL_DEVICE_MAX_COMPUTE_UNITS, 4, 4);
+	info_number(out, CL_DEVICE_PARTITION_MAX_SUB_DEVICES, 4, 4);
+	info(out, CL_DEVICE_PARTITION_PROPERTIES, kinds, sizeof(kinds));
 	info_number(out, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, 3, 4);
 	info(out, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes, sizeof(sizes));
 	info_number(out, CL_DEVICE_MAX_WORK_GROUP_SIZE, 256, 8);
@@ -1340,6 +1457,7 @@ static struct wire_capset *capset_make(void)
 	info_number(out, CL_DEVICE_GLOBAL_MEM_SIZE, 1ull << 40, 8);
 	info_number(out, CL_DEVICE_ADDRESS_BITS, 64, 4);
 	info_number(out, CL_DEVICE_PROFILING_TIMER_RESOLUTION, 1, 8);
+	info_number(out, CL_DEVICE_PRINTF_BUFFER_SIZE, 1 << 20, 8);
 	capset = calloc(1, sizeof(*capset) + out->length);
 	*capset = (struct wire_capset){
 		.magic = WIRE_CAPSET_MAGIC,

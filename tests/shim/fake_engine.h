@@ -9,6 +9,7 @@
  *   scale(global int *data, int factor)   add(global const int *a, global const int *b, global int *out)
  *   sum(global int *data, local int *scratch)   group8(global int *data), of required size 8
  *   crash()   wide(double16-sized value)   invert(read_only image2d_t in, write_only image2d_t out, sampler_t s)
+ *   print(int value), a line per work item
  * Compiled with headers the source contains theirs, linked it contains the inputs'; any intermediate language is "scale".
  */
 #ifndef VGPU_TESTS_SHIM_FAKE_ENGINE_H
@@ -31,7 +32,10 @@ struct fake_engine_control {
 	uint32_t images;		/* enumerate with WIRE_CAPS_IMAGES */
 	uint32_t refuse_addresses;	/* so many SVM_MAPs from now on find the address taken */
 	uint32_t same_host;		/* contexts opened from now on share a host with the shim: futexes reach it */
+	uint32_t lie_about_output;	/* OUTPUT_READ answers with impossible sizes */
 	/* Counts, atomic. */
+	uint32_t output_reads, queues_on_sub_devices;
+	uint32_t sub_devices;		/* living */
 	uint32_t violations;
 	uint32_t futex_bells, futex_wakes;
 	uint32_t doorbells, wakes, contexts, blobs, records, releases;

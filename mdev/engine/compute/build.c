@@ -200,7 +200,7 @@ int build_encode_reply(const struct device *device, struct program *program, cl_
 }
 
 int build_program(const struct device *device, const void *source, size_t source_bytes, const void *options,
-		  size_t options_bytes, struct program **ret_program)
+		  size_t options_bytes, struct output *output, struct program **ret_program)
 {
 	struct program *program = calloc(1, sizeof(*program));
 	char *text = malloc(source_bytes), *flags = malloc(options_bytes + sizeof(BUILD_ARG_INFO_OPTION));
@@ -213,6 +213,7 @@ int build_program(const struct device *device, const void *source, size_t source
 		memcpy(flags, options, options_bytes);
 	memcpy(flags + options_bytes, BUILD_ARG_INFO_OPTION, sizeof(BUILD_ARG_INFO_OPTION));
 	program->source_hash = hash_bytes(0, text, source_bytes);
+	output_expect(output, text, source_bytes, options_bytes ? flags : NULL, options_bytes);
 	const char *strings[1] = {text};
 	program->cl = clCreateProgramWithSource(device->context, 1, strings, &source_bytes, &error);
 	if (!program->cl)

@@ -19,7 +19,7 @@
  */
 #define BUILD_ARG_INFO_OPTION " -cl-kernel-arg-info"	/* the shim tells arguments without asking again */
 int build_program(const struct device *device, const void *source, size_t source_bytes, const void *options,
-		  size_t options_bytes, struct program **ret_program);
+		  size_t options_bytes, struct output *output, struct program **ret_program);
 
 /* Replaces the program's reply by what the driver says of it now; error is what building it returned, with_kernels: it is an
  * executable. 0 or CL_OUT_OF_HOST_MEMORY. */

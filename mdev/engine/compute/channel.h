@@ -24,6 +24,7 @@ struct channel_settings {
 	uint32_t spin_ns;
 	const char *strategy;
 	const char *preempt;
+	int compiler_fd;	/* -1: the keeper has given none */
 };
 
 /* Serves the descriptors ENGINE_FD_*. Returns at the end of the channel or after a fault: the exit status. */

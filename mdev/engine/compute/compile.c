@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mdev/engine/compute/build.h"
+#include "mdev/engine/compute/output.h"
 
 /* The options with a NUL, and what we add to them. NULL: no memory. */
 static char *options_copy(const struct build_request *request, const char *added)
@@ -88,6 +89,12 @@ static cl_int compile(const struct device *device, const struct build_request *r
 
 	if (!options)
 		return CL_OUT_OF_HOST_MEMORY;
+	if (request->il)	/* its printf is an instruction, not a name */
+		output_expect_any(request->output);
+	else
+		output_expect(request->output, request->source, request->source_bytes, options, request->options_bytes);
+	for (uint32_t i = 0; i < request->header_count; i++)
+		output_expect(request->output, request->headers[i].text, request->headers[i].text_bytes, NULL, 0);
 	program->cl = source_take(device, request, &error);
 	if (program->cl && request->header_count)
 		error = headers_make(device, request, &headers, &names);
@@ -169,5 +176,6 @@ int build_make(const struct device *device, const struct build_request *request,
 {
 	if (request->form != BUILD_EXECUTABLE || request->il)
 		return make(device, request, ret_program);
-	return build_program(device, request->source, request->source_bytes, request->options, request->options_bytes, ret_program);
+	return build_program(device, request->source, request->source_bytes, request->options, request->options_bytes,
+			     request->output, ret_program);
 }

@@ -32,6 +32,7 @@ struct build_request {
 	uint32_t constant_count;
 	struct program *const *inputs;	/* of a link */
 	uint32_t input_count;
+	struct output *output;		/* is told that it may print; NULL: nobody */
 };
 
 /* A program that could not be built is a program too: its reply carries the log. 0, or an OpenCL error if there is none. */

@@ -291,7 +291,10 @@ void complete_publish(struct complete_queue *queue, uint64_t sequence)
 	uint32_t count;
 	bool idle = false;
 
+	output_collect(complete->output);	/* before anything is shown complete that may have printed */
 	pthread_mutex_lock(&complete->lock);
+	if (output_is_open(complete->output))
+		complete->engine_page->output_bytes = output_bytes(complete->output);
 	complete->published.kernel_id = 0;
 	complete->published.is_mixed = complete->published.has_split = false;
 	count = publish_until_locked(queue, sequence);
@@ -349,7 +352,7 @@ void complete_count(struct complete *complete, uint32_t queue_id, uint64_t seque
 	complete->wake_due = true;
 }
 
-int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
+int complete_queue_create(struct complete *complete, uint32_t id, cl_device_id sub_device, bool profiling, uint64_t sequence,
 			  struct complete_queue **ret_queue)
 {
 	const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, 0};
@@ -365,7 +368,8 @@ int complete_queue_create(struct complete *complete, uint32_t id, bool profiling
 	queue->id = id;
 	queue->profiling = profiling;
 	queue->pushed_sequence = sequence;
-	queue->cl = clCreateCommandQueueWithProperties(complete->device->context, complete->device->id, properties, &error);
+	queue->cl = clCreateCommandQueueWithProperties(complete->device->context,
+						       sub_device ? sub_device : complete->device->id, properties, &error);
 	if (!queue->cl)
 		goto free_fifo;
 	error = complete->strategy->queue_init ? complete->strategy->queue_init(queue) : 0;

@@ -27,6 +27,7 @@
 
 #include "mdev/engine/compute/blobs.h"
 #include "mdev/engine/compute/device.h"
+#include "mdev/engine/compute/output.h"
 #include "scheduler/lease.h"
 #include "scheduler/prediction.h"
 #include "shim/wire/wire.h"
@@ -92,6 +93,7 @@ struct complete {
 	const struct complete_strategy *strategy;
 	const struct device *device;
 	struct blobs *blobs;
+	struct output *output;		/* set before the first record; NULL: nothing is kept */
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	struct wire_slot *wire_slots;
@@ -130,8 +132,8 @@ bool complete_is_synchronous(const struct complete *complete);
 /* Whether complete_push wants an event with every record, not only with those that have a slot. */
 bool complete_wants_every_event(const struct complete *complete);
 
-/* 0, or an OpenCL error. Stores the queue's first counter. */
-int complete_queue_create(struct complete *complete, uint32_t id, bool profiling, uint64_t sequence,
+/* sub_device: borrowed, NULL: on the device. 0, or an OpenCL error. Stores the queue's first counter. */
+int complete_queue_create(struct complete *complete, uint32_t id, cl_device_id sub_device, bool profiling, uint64_t sequence,
 			  struct complete_queue **ret_queue);
 /* The guest's id is gone; the queue itself goes with complete_reap once its work is done. */
 void complete_queue_detach(struct complete_queue *queue);

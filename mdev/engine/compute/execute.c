@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdev/engine/compute/compile.h"
+#include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/image.h"
+#include "mdev/engine/compute/partition.h"
 #include "mdev/engine/compute/program_records.h"
 #include "mdev/engine/compute/svm.h"
 
@@ -29,7 +30,24 @@ static int queue_create(struct executor *x, const struct parsed *p)
 
 	if (*at)
 		return CL_INVALID_COMMAND_QUEUE;
-	return complete_queue_create(x->complete, p->queue_create.queue, p->queue_create.profiling, p->sequence, at);
+	cl_device_id sub_device = p->queue_create.sub_device ? x->objects->sub_devices[p->queue_create.sub_device] : NULL;
+	if (p->queue_create.sub_device && !sub_device)
+		return CL_INVALID_DEVICE;
+	return complete_queue_create(x->complete, p->queue_create.queue, sub_device, p->queue_create.profiling, p->sequence, at);
+}
+
+static int partition(struct executor *x, const struct parsed *p)
+{
+	cl_device_id *made = &x->objects->sub_devices[p->partition.first];
+	const cl_device_id *devices;
+
+	for (uint32_t i = 0; i < p->partition.count; i++)
+		if (made[i])
+			return CL_INVALID_DEVICE;
+	int error = partition_take(&x->objects->partitions, x->device->id, &p->partition, &devices);
+	if (!error)
+		memcpy(made, devices, p->partition.count * sizeof(*made));
+	return error;
 }
 
 static int buffer_create(struct executor *x, const struct parsed *p)
@@ -84,6 +102,37 @@ free_buffer:
 	return error;
 }
 
+static int sub_buffer_create(struct executor *x, const struct parsed *p)
+{
+	const struct parsed_sub_buffer *c = &p->sub_buffer;
+	const cl_buffer_region region = {c->origin, c->bytes};
+	struct buffer **at = &x->objects->buffers[c->buffer], *parent = x->objects->buffers[c->parent];
+	cl_int error = CL_OUT_OF_HOST_MEMORY;
+
+	/* A part of aperture memory has a backing of its own, which is let go of by itself. */
+	if (*at || !parent || parent->image || parent->parent || parent->blob_id)
+		return CL_INVALID_MEM_OBJECT;
+	if (c->origin > parent->bytes || c->bytes > parent->bytes - c->origin)
+		return CL_INVALID_VALUE;
+	struct buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return error;
+	buffer->cl = clCreateSubBuffer(parent->cl, c->flags, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+	if (!buffer->cl) {
+		free(buffer);
+		return error;
+	}
+	buffer->uses = 1;
+	buffer->parent = parent;
+	parent->uses++;
+	buffer->bytes = c->bytes;
+	buffer->serial = x->objects->next_serial++;
+	*at = buffer;
+	if (c->buffer >= x->objects->buffer_id_end)
+		x->objects->buffer_id_end = c->buffer + 1;
+	return 0;
+}
+
 void execute_buffer_unuse(struct executor *x, struct buffer *buffer)
 {
 	while (buffer && !--buffer->uses) {
@@ -124,10 +173,8 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 			return CL_INVALID_PROGRAM;
 		source = blobs_pin(x->blobs, &b->source);
 		options = b->options.bytes ? blobs_pin(x->blobs, &b->options) : NULL;
-		const struct build_request request = {.form = BUILD_EXECUTABLE, .source = source, .source_bytes = b->source.bytes,
-						      .options = options, .options_bytes = b->options.bytes};
 		if (source && (options || !b->options.bytes))
-			error = build_make(x->device, &request, at);
+			error = compile_program(x->compiler, source, b->source.bytes, options, b->options.bytes, x->complete->output, at);
 		else
 			error = CL_INVALID_VALUE;
 		if (options)
@@ -145,7 +192,7 @@ static int program_build(struct executor *x, const struct parsed *p, uint32_t *r
 static int kernel_make(struct executor *x, const struct parsed *p)
 {
 	struct kernel **at = &x->objects->kernels[p->kernel_create.kernel];
-	const struct program *program = x->objects->programs[p->kernel_create.program];
+	struct program *program = x->objects->programs[p->kernel_create.program];
 	const char *name = p->kernel_create.name;
 	cl_int error = 0;
 
@@ -155,6 +202,9 @@ static int kernel_make(struct executor *x, const struct parsed *p)
 		return CL_INVALID_PROGRAM;
 	if (program->type != CL_PROGRAM_BINARY_TYPE_EXECUTABLE)
 		return CL_INVALID_PROGRAM_EXECUTABLE;
+	error = compile_ready(program);
+	if (error)
+		return error;
 	cl_kernel cl = clCreateKernel(program->cl, name, &error);
 	if (!cl)
 		return error;
@@ -178,6 +228,11 @@ static int object_remove(struct executor *x, const struct parsed *p)
 			return CL_INVALID_COMMAND_QUEUE;
 		complete_queue_detach(x->objects->queues[id]);
 		x->objects->queues[id] = NULL;
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		if (!x->objects->sub_devices[id])
+			return CL_INVALID_DEVICE;
+		x->objects->sub_devices[id] = NULL;
 		break;
 	case WIRE_PROGRAM_DESTROY:
 		if (!x->objects->programs[id])
@@ -207,6 +262,17 @@ static int blob_release(struct executor *x, const struct parsed *p)
 		if (x->objects->buffers[i] && x->objects->buffers[i]->blob_id == p->release_blob_id)
 			buffer_remove(x, i, p->sequence, WIRE_NO_SLOT);
 	return complete_barrier(x->complete, p->sequence, p->slot, 0) ? CL_OUT_OF_HOST_MEMORY : 0;
+}
+
+static int output_read(struct executor *x, const struct parsed *p, uint32_t *ret_value)
+{
+	void *to = blobs_pin(x->blobs, &p->output_range);
+
+	if (!to)
+		return CL_INVALID_VALUE;
+	*ret_value = output_take(x->complete->output, to, p->output_range.bytes);
+	blobs_unpin(x->blobs, p->output_range.blob_id);
+	return 0;
 }
 
 void execute_drop_dying(struct executor *x, uint64_t sequence)
@@ -522,6 +588,15 @@ void execute_record(struct executor *x, const struct parsed *p, int error, uint6
 			break;
 		case WIRE_KERNEL_CREATE:
 			error = kernel_make(x, p);
+			break;
+		case WIRE_SUB_BUFFER_CREATE:
+			error = sub_buffer_create(x, p);
+			break;
+		case WIRE_PARTITION:
+			error = partition(x, p);
+			break;
+		case WIRE_OUTPUT_READ:
+			error = output_read(x, p, &value);
 			break;
 		case WIRE_BUFFER_DESTROY:
 			error = buffer_remove(x, p->destroy_id, p->sequence, p->slot);

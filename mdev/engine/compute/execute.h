@@ -13,12 +13,15 @@
 #include "mdev/engine/compute/parse.h"
 #include "mdev/engine/compute/pieces.h"
 
+struct compiler;
+
 struct executor {
 	const struct device *device;
 	struct complete *complete;
 	struct blobs *blobs;
 	struct objects *objects;
 	struct pieces *pieces;
+	struct compiler *compiler;
 	uint16_t refused[WIRE_QUEUE_COUNT];	/* records without a slot; what the page says is the guest's to change */
 	/* For buffers without a backing: asks for a total of device memory; false if it is not granted. */
 	bool (*charge)(void *data, uint64_t total_bytes);

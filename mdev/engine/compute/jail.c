@@ -335,7 +335,7 @@ int jail_enter(const struct jail_settings *settings, struct jail_guard *ret_guar
 		miss(&missing, "Landlock", r);
 	else if (landlock_abi < LANDLOCK_ABI_COMPLETE)
 		log_debug("Landlock of this host is version %d: signals are left to seccomp", landlock_abi);
-	if ((r = jail_seccomp_enter(guard.fd, &guard.listener)))
+	if (!settings->seccomp_later && (r = jail_seccomp_enter(guard.fd, &guard.listener)))
 		miss(&missing, "seccomp", r);
 	if (missing.used)
 		log_warning("this host does not allow all of the engine's jail; missing: %s", missing.text);
@@ -344,4 +344,11 @@ int jail_enter(const struct jail_settings *settings, struct jail_guard *ret_guar
 	if (ret_guard)
 		*ret_guard = guard;
 	return 0;
+}
+
+int jail_enter_build(const struct jail_settings *settings)
+{
+	int abi = 0, none, r = jail_landlock_enter(settings, &abi);
+
+	return r ? r : jail_seccomp_enter(-1, &none);
 }

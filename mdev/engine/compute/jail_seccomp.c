@@ -8,7 +8,7 @@
  * that names it is refused, but for mmap, which waits until vgpu-device, holding the listener, has judged it
  * (vgpu-qemu/virtio_gpu/map_guard.c), and the harmless fstat and close. For that to hold:
  *   - no second number for the file: dup and fcntl refused; no asynchronous I/O, whose descriptors are in memory; no
- *     sockets to pass it through (what arrives on the channel, vgpu-device throws away); no execveat. Opening it
+ *     sockets to pass it through (what arrives on the channel, vgpu-device throws away; the compile helper takes none); no execveat. Opening it
  *     again under /proc is refused by the file's mode, where the engine has a user of its own
  *   - no second file under the number: it is the limit of descriptors itself (jail.c), so no call yields it, not even
  *     in a program executed from here, which inherits this filter but not the descriptor
@@ -49,6 +49,8 @@ static const int denied[] = {
 	/* ways around the guarded descriptor */
 	SCMP_SYS(seccomp), SCMP_SYS(mremap), SCMP_SYS(remap_file_pages), SCMP_SYS(execveat), SCMP_SYS(io_setup),
 	SCMP_SYS(io_submit),
+	/* out of a build's process group, by which it is ended (compiler/builder.c) */
+	SCMP_SYS(setsid), SCMP_SYS(setpgid),
 	/* file systems and namespaces */
 	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(open_tree),
 	SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick),

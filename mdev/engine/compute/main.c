@@ -8,7 +8,10 @@
  *   main thread    arguments, config.json -> an environment from nothing -> the jail -> the host's device
  *                  -> the channel (channel.h) until its end
  *   ring thread    records of the guest's ring -> parsed -> acted on under the lease (ring.h)
+ *   late builds    of what the guest has been told about already (late_build.h)
  *   completions    by the driver's workers, by waiter threads, or by the ring thread itself (complete.h)
+ *
+ * With --compiler it is the vGPU's compile helper instead (compiler/server.h), which runs no kernel.
  *
  * Descriptors and arguments: mdev/engine/engine_protocol.h. Exit: 0 at the end of the channel, 1 for a
  * fault, which is in the log and on the channel, 2 for wrong arguments.
@@ -24,6 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mdev/engine/compiler/helper.h"
 #include "mdev/engine/compute/channel.h"
 #include "mdev/engine/compute/engine_config.h"
 #include "mdev/engine/compute/environment.h"
@@ -40,12 +44,14 @@ struct arguments {
 	long slot;
 	long context;
 	bool probe;
+	bool compiler;
 	struct engine_config config;	/* of --icd and --environment */
 };
 
 static int usage(void)
 {
 	fputs("usage: vgpu-compute --dir DIR --slot N --context N   (started by vgpu-keeper)\n"
+	      "       vgpu-compute --compiler --dir DIR               (started by vgpu-keeper)\n"
 	      "       vgpu-compute --probe --icd FILE [--environment NAME=VALUE]...\n",
 	      stderr);
 	return 2;
@@ -81,6 +87,7 @@ static int take_arguments(int argc, char **argv, struct arguments *a)
 		{"dir", required_argument, NULL, 'd'},	   {"slot", required_argument, NULL, 's'},
 		{"context", required_argument, NULL, 'c'}, {"probe", no_argument, NULL, 'p'},
 		{"icd", required_argument, NULL, 'i'},	   {"environment", required_argument, NULL, 'e'},
+		{"compiler", no_argument, NULL, 'C'},
 		{0},
 	};
 	int option, r = 0;
@@ -99,6 +106,9 @@ static int take_arguments(int argc, char **argv, struct arguments *a)
 		case 'p':
 			a->probe = true;
 			break;
+		case 'C':
+			a->compiler = true;
+			break;
 		case 'i':
 			free(a->config.icd);
 			a->config.icd = strdup(optarg);
@@ -110,7 +120,7 @@ static int take_arguments(int argc, char **argv, struct arguments *a)
 			r = -EINVAL;
 		}
 	}
-	if (r || optind != argc || (a->probe ? !a->config.icd : !a->dir || a->slot < 0 || a->context < 0))
+	if (r || optind != argc || (a->probe ? !a->config.icd : !a->dir || (!a->compiler && (a->slot < 0 || a->context < 0))))
 		return -EINVAL;
 	return 0;
 }
@@ -133,7 +143,7 @@ static uint32_t spin_ns(const struct engine_config *config)
 	return text ? (uint32_t)strtoul(text, NULL, 10) : SPIN_NS_DEFAULT;
 }
 
-static int serve(const struct engine_config *config, int aperture_fd)
+static int serve(const struct engine_config *config, int aperture_fd, int compiler_fd)
 {
 	struct device device;
 	char why[256];
@@ -164,6 +174,7 @@ static int serve(const struct engine_config *config, int aperture_fd)
 		.spin_ns = spin_ns(config),
 		.strategy = engine_config_variable(config, "VGPU_ENGINE_COMPLETION"),
 		.preempt = engine_config_variable(config, "VGPU_ENGINE_PREEMPT"),
+		.compiler_fd = compiler_fd,
 	};
 	int status_code = channel_serve(&settings);
 	return status_code;
@@ -173,7 +184,7 @@ fault:
 	return EXIT_FAILURE;
 }
 
-/* A kernel's printf writes there, as much as it likes: until it is carried to the guest it goes nowhere. */
+/* A kernel's printf writes there, as much as it likes: nowhere, until a program that prints opens its way (output.h). */
 static int silence_output(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -187,10 +198,13 @@ static int silence_output(void)
 static int run_engine(struct arguments *a, char **argv)
 {
 	static const int fds[] = {ENGINE_FD_CHANNEL, ENGINE_FD_DOORBELL, ENGINE_FD_COMPLETION, ENGINE_FD_GRANT,
-				  ENGINE_FD_STATUS,  ENGINE_FD_WANT,	 ENGINE_FD_APERTURE};
+				  ENGINE_FD_STATUS,  ENGINE_FD_WANT,	 ENGINE_FD_APERTURE, ENGINE_FD_COMPILER};
 	struct engine_config config;
+	struct stat compiler;
 	char scratch[PATH_MAX], why[256];
 	struct jail_guard guard;
+	/* An older keeper gives none; nothing else has that number yet. */
+	int compiler_fd = fstat(ENGINE_FD_COMPILER, &compiler) || !S_ISSOCK(compiler.st_mode) ? -1 : ENGINE_FD_COMPILER;
 
 	int r = engine_config_read(a->dir, &config, why);
 	if (r) {
@@ -222,7 +236,7 @@ static int run_engine(struct arguments *a, char **argv)
 		channel_fault(WIRE_LOST_START);
 		return EXIT_FAILURE;
 	}
-	int status = serve(&config, guard.fd);
+	int status = serve(&config, guard.fd, compiler_fd);
 	jail_leave_nothing(scratch);
 	engine_config_finish(&config);
 	return status;
@@ -239,6 +253,9 @@ int main(int argc, char **argv)
 	} else if (a.probe) {
 		log_init("vgpu-compute", "probe");
 		status = probe_run(&a.config, argv);
+	} else if (a.compiler) {
+		log_init("vgpu-compute", "compiler");
+		status = helper_run(a.dir, argv);
 	} else {
 		snprintf(subject, sizeof(subject), "slot %ld context %ld", a.slot, a.context);
 		log_init("vgpu-compute", subject);

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mdev/engine/compute/late_build.h"
+
+#include "mdev/engine/compute/partition.h"
+
 int objects_init(struct objects *objects)
 {
 	*objects = (struct objects){.buffer_id_end = 1, .next_serial = 1};
@@ -63,6 +67,7 @@ void objects_finish(struct objects *objects, struct blobs *blobs)
 	for (uint32_t i = 0; i < WIRE_QUEUE_COUNT; i++)
 		if (objects->queues[i])
 			complete_queue_detach(objects->queues[i]);
+	partitions_forget(objects->partitions);
 	free(objects->samplers);
 	free(objects->kernels);
 	free(objects->programs);
@@ -132,6 +137,7 @@ void kernel_destroy(struct kernel *kernel)
 
 void program_destroy(struct program *program)
 {
+	late_build_drop(program->late);
 	if (program->cl)
 		clReleaseProgram(program->cl);
 	splittable_destroy(program->splittable);

@@ -44,8 +44,9 @@ struct sampler {
 };
 
 struct program {
-	cl_program cl;		/* NULL: a link that failed */
+	cl_program cl;		/* NULL while `late` is not, of a failed build that the helper made, and of a link that failed */
 	cl_program_binary_type type;	/* NONE: it failed */
+	struct late_build *late; /* its build here goes on, or waits (build_client.h) */
 	uint8_t *reply;		/* struct wire_build_reply and what follows */
 	uint32_t reply_bytes;
 	uint64_t source_hash;
@@ -77,6 +78,8 @@ struct kernel {
 
 struct objects {
 	struct complete_queue *queues[WIRE_QUEUE_COUNT];
+	cl_device_id sub_devices[WIRE_SUB_DEVICE_COUNT];	/* by id; of the partitions */
+	struct partitions *partitions;
 	struct buffer **buffers;	/* WIRE_OBJECT_MAX each */
 	struct program **programs;
 	struct kernel **kernels;

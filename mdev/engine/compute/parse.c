@@ -43,6 +43,42 @@ static int queue_create_parse(const void *record, struct cursor *rest, const str
 	if (r->properties & ~known)
 		return CL_INVALID_QUEUE_PROPERTIES;
 	parsed->queue_create.profiling = r->properties & CL_QUEUE_PROFILING_ENABLE;
+	parsed->queue_create.sub_device = 0;
+	return 0;
+}
+
+static int queue_create_on_parse(const void *record, struct cursor *rest, const struct parse_limits *limits,
+				 struct parsed *parsed)
+{
+	const struct wire_queue_create_on *r = record;
+
+	parsed->opcode = WIRE_QUEUE_CREATE;
+	int error = queue_create_parse(record, rest, limits, parsed);
+	if (error)
+		return error;
+	parsed->queue_create.sub_device = r->sub_device;
+	return r->sub_device >= 1 && r->sub_device < WIRE_SUB_DEVICE_COUNT ? 0 : CL_INVALID_DEVICE;
+}
+
+static int partition_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_partition *r = record;
+
+	(void)limits;
+	if (r->first < 1 || r->first >= WIRE_SUB_DEVICE_COUNT || r->count < 1 || r->count > WIRE_SUB_DEVICE_COUNT - r->first)
+		return CL_INVALID_DEVICE;
+	if (r->kind != WIRE_PARTITION_EQUALLY && r->kind != WIRE_PARTITION_BY_COUNTS)
+		return CL_INVALID_VALUE;
+	const uint32_t *units = cursor_take(rest, (uint64_t)r->count * sizeof(*units));
+	if (!units)
+		return CL_INVALID_VALUE;
+	for (uint32_t i = 0; i < r->count; i++)
+		if (!units[i] || units[i] > INT32_MAX || (r->kind == WIRE_PARTITION_EQUALLY && units[i] != units[0]))
+			return CL_INVALID_DEVICE_PARTITION_COUNT;
+	parsed->partition.first = r->first;
+	parsed->partition.count = r->count;
+	parsed->partition.equally = r->kind == WIRE_PARTITION_EQUALLY;
+	memcpy(parsed->partition.units, units, r->count * sizeof(*units));
 	return 0;
 }
 
@@ -56,6 +92,10 @@ static int destroy_parse(const void *record, struct cursor *rest, const struct p
 	case WIRE_QUEUE_DESTROY:
 		if (r->id < 1 || r->id >= WIRE_QUEUE_COUNT)
 			return CL_INVALID_COMMAND_QUEUE;
+		break;
+	case WIRE_SUB_DEVICE_DESTROY:
+		if (r->id < 1 || r->id >= WIRE_SUB_DEVICE_COUNT)
+			return CL_INVALID_DEVICE;
 		break;
 	case WIRE_BUFFER_DESTROY:
 		if (!object_id_fits(r->id))
@@ -96,6 +136,24 @@ static int buffer_create_parse(const void *record, struct cursor *rest, const st
 	parsed->buffer_create.flags = r->flags;
 	parsed->buffer_create.bytes = r->bytes;
 	parsed->buffer_create.backing = r->backing;
+	return 0;
+}
+
+static int sub_buffer_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_sub_buffer_create *r = record;
+	uint64_t end;
+
+	(void)rest;
+	if (!object_id_fits(r->buffer) || !object_id_fits(r->parent))
+		return CL_INVALID_MEM_OBJECT;
+	if (!mem_flags_fit(r->flags))
+		return CL_INVALID_VALUE;
+	if (!r->bytes || __builtin_add_overflow(r->origin, r->bytes, &end))
+		return CL_INVALID_BUFFER_SIZE;
+	if (r->origin & (limits->mem_align_bytes - 1))
+		return CL_MISALIGNED_SUB_BUFFER_OFFSET;
+	parsed->sub_buffer = (struct parsed_sub_buffer){r->buffer, r->parent, r->flags, r->origin, r->bytes};
 	return 0;
 }
 
@@ -413,6 +471,17 @@ static int svm_map_parse(const void *record, struct cursor *rest, const struct p
 	return 0;
 }
 
+static int output_read_parse(const void *record, struct cursor *rest, const struct parse_limits *limits, struct parsed *parsed)
+{
+	const struct wire_output_read *r = record;
+
+	(void)rest;
+	if (!range_fits(&r->range, limits) || (r->range.offset & 7) || r->range.bytes <= sizeof(struct wire_output))
+		return CL_INVALID_VALUE;
+	parsed->output_range = r->range;
+	return 0;
+}
+
 /* By opcode, empty where none is assigned. queued: starts with struct wire_queued, waits follow the fixed part. */
 static const struct {
 	uint32_t fixed_bytes;
@@ -434,6 +503,11 @@ static const struct {
 	[WIRE_BUFFER_READ] = {sizeof(struct wire_buffer_transfer), true, transfer_parse},
 	[WIRE_MARKER] = {sizeof(struct wire_queued), true, marker_parse},
 	[WIRE_BLOB_RELEASE] = {sizeof(struct wire_blob_release), false, blob_release_parse},
+	[WIRE_SUB_BUFFER_CREATE] = {sizeof(struct wire_sub_buffer_create), false, sub_buffer_parse},
+	[WIRE_PARTITION] = {sizeof(struct wire_partition), false, partition_parse},
+	[WIRE_SUB_DEVICE_DESTROY] = {sizeof(struct wire_destroy), false, destroy_parse},
+	[WIRE_QUEUE_CREATE_ON] = {sizeof(struct wire_queue_create_on), false, queue_create_on_parse},
+	[WIRE_OUTPUT_READ] = {sizeof(struct wire_output_read), false, output_read_parse},
 	[WIRE_IMAGE_CREATE] = {sizeof(struct wire_image_create), false, image_create_parse},
 	[WIRE_IMAGE_FORMATS] = {sizeof(struct wire_image_formats), false, image_formats_parse},
 	[WIRE_SAMPLER_CREATE] = {sizeof(struct wire_sampler_create), false, sampler_create_parse},

@@ -5,7 +5,7 @@
  * Pure: no OpenCL call, no state. The input is a private copy of one record; what points into it (waits,
  * argument values, names) is good as long as that copy is. After a successful parse: ids are in range,
  * counts fit, ranges lie inside blobs that are mapped now, sizes do not overflow, enumerations are
- * known. Whether an object with that id exists is the executor's question.
+ * known. A QUEUE_CREATE_ON is a QUEUE_CREATE with a sub-device afterwards. Whether an object with that id exists is the executor's question.
  */
 #ifndef VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
 #define VGPU_MDEV_ENGINE_COMPUTE_PARSE_H
@@ -39,12 +39,26 @@ struct parse_limits {
 struct parsed_queue_create {
 	uint32_t queue;
 	bool profiling;
+	uint32_t sub_device;		/* 0: the device itself */
+};
+struct parsed_partition {
+	uint32_t first;
+	uint32_t count;
+	bool equally;
+	uint32_t units[WIRE_SUB_DEVICE_COUNT];
 };
 struct parsed_buffer_create {
 	uint32_t buffer;
 	uint64_t flags;
 	uint64_t bytes;
 	struct wire_range backing;	/* bytes 0: none */
+};
+struct parsed_sub_buffer {
+	uint32_t buffer;
+	uint32_t parent;
+	uint64_t flags;
+	uint64_t origin;
+	uint64_t bytes;
 };
 struct parsed_program_build {
 	uint32_t program;
@@ -191,6 +205,9 @@ struct parsed {
 		struct parsed_copy copy;
 		struct parsed_transfer transfer;
 		uint64_t release_blob_id;
+		struct wire_range output_range;
+		struct parsed_sub_buffer sub_buffer;
+		struct parsed_partition partition;
 		struct parsed_image_create image_create;
 		struct parsed_image_formats image_formats;
 		struct parsed_sampler_create sampler_create;

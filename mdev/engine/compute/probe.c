@@ -88,6 +88,39 @@ static void put_platform_info(struct table *table, cl_platform_id platform, uint
 	table_put(table, WIRE_INFO_PLATFORM | param, value, (uint32_t)bytes);
 }
 
+static bool is_partition(uint32_t param)
+{
+	return param == CL_DEVICE_PARTITION_MAX_SUB_DEVICES || param == CL_DEVICE_PARTITION_PROPERTIES ||
+	       param == CL_DEVICE_PARTITION_AFFINITY_DOMAIN || param == CL_DEVICE_PARTITION_TYPE;
+}
+
+/* An engine has one context, over the device itself; sub-devices are offered to guests where a queue on one can be had in
+ * it, which the specification leaves open. */
+static bool queue_on_sub_device(cl_device_id device)
+{
+	cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
+	cl_device_id parts[4];
+	cl_command_queue queue = NULL;
+	cl_uint count = 0, units = 0;
+	cl_int error = 0;
+
+	clGetDeviceInfo(device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(units), &units, NULL);
+	equally[1] = units > 1 ? units / 2 : 1;
+	if (clCreateSubDevices(device, equally, 0, NULL, &count) || !count || count > sizeof(parts) / sizeof(parts[0]) ||
+	    clCreateSubDevices(device, equally, count, parts, NULL))
+		return false;
+	cl_context context = clCreateContext(NULL, 1, &device, NULL, NULL, &error);
+	if (context)
+		queue = clCreateCommandQueueWithProperties(context, parts[count - 1], NULL, &error);
+	if (queue)
+		clReleaseCommandQueue(queue);
+	if (context)
+		clReleaseContext(context);
+	for (cl_uint i = 0; i < count; i++)
+		clReleaseDevice(parts[i]);
+	return queue;
+}
+
 static json_t *hex(const struct table *table)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -148,8 +181,10 @@ static json_t *describe(cl_platform_id platform, uint32_t platform_index, cl_dev
 		return NULL;
 	for (unsigned i = 0; i < sizeof(platform_infos) / sizeof(platform_infos[0]); i++)
 		put_platform_info(table, platform, platform_infos[i]);
+	bool divides = queue_on_sub_device(device);
 	for (uint32_t param = DEVICE_INFO_FIRST; param <= DEVICE_INFO_LAST; param++)
-		put_device_info(table, device, param);
+		if (divides || !is_partition(param))
+			put_device_info(table, device, param);
 	if (table->dropped)
 		log_warning("%u values of the device do not fit into the capset's %u bytes; the guest will not see them",
 			    table->dropped, WIRE_CAPSET_MAX_BYTES);

@@ -71,6 +71,7 @@ int record_program_compile(struct executor *x, const struct parsed_program_compi
 			.header_count = c->header_count,
 			.constants = c->constants,
 			.constant_count = c->constant_count,
+			.output = x->complete->output,
 		};
 		error = build_make(x->device, &request, at);
 	}

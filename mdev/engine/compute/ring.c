@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "mdev/engine/compute/bell.h"
+#include "mdev/engine/compute/build_client.h"
 #include "mdev/engine/compute/complete.h"
 #include "mdev/engine/compute/execute.h"
 #include "mdev/engine/compute/image.h"
@@ -46,11 +47,13 @@ struct ring {
 	struct ring_settings settings;
 	struct complete complete;
 	struct objects objects;
+	struct compiler *compiler;
 	struct executor executor;
 	struct pieces pieces;
 	struct parse_limits limits;
 	struct lease_holder lease;
 	struct bell bell;
+	struct output output;
 	struct wire_shim_page *shim_page;
 	struct wire_engine_page *engine_page;
 	const uint8_t *records;
@@ -475,6 +478,10 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		goto free_ring;
 	}
 	r = objects_init(&ring->objects);
+	if (!r) {
+		ring->compiler = compiler_create(settings->device, settings->compiler_fd);
+		r = ring->compiler ? 0 : -ENOMEM;
+	}
 	if (!r)
 		r = complete_init(&ring->complete, settings->device, settings->blobs, base, settings->completion_fd,
 				  settings->grant, settings->status, settings->strategy, ring_idle, ring);
@@ -492,6 +499,9 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.blob_bytes = limits_blob_bytes,
 		.data = ring,
 	};
+	output_init(&ring->output);
+	if (settings->version >= 2)	/* an older shim never fetches it */
+		ring->complete.output = &ring->output;
 	pieces_init(&ring->pieces, settings->device, &ring->complete, settings->grant, settings->status, settings->preempt);
 	ring->pieces.may_start = may_start;
 	ring->pieces.yield = yield;
@@ -501,6 +511,7 @@ int ring_start(const struct ring_settings *settings, struct ring **ret_ring, cha
 		.complete = &ring->complete,
 		.blobs = settings->blobs,
 		.objects = &ring->objects,
+		.compiler = ring->compiler,
 		.pieces = &ring->pieces,
 		.charge = settings->charge,
 		.data = settings->data,
@@ -544,13 +555,14 @@ bool ring_stop(struct ring *ring, uint32_t timeout_ms)
 	if (!ring->joined && pthread_clockjoin_np(ring->thread, NULL, CLOCK_MONOTONIC, &until))
 		return false;
 	ring->joined = true;
-	if (atomic_load(&ring->complete.outstanding))
+	if (atomic_load(&ring->complete.outstanding) || !compiler_destroy(ring->compiler))
 		return false;
 	if (ring->lease.held)
 		lease_release(&ring->lease, false);
 	complete_batch_end(&ring->complete);
 	objects_finish(&ring->objects, ring->settings.blobs);
 	complete_finish(&ring->complete);
+	output_finish(&ring->output);
 	pthread_mutex_destroy(&ring->gate);
 	free(ring);
 	return true;

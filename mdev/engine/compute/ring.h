@@ -24,6 +24,7 @@ struct ring_settings {
 	const struct device *device;
 	struct blobs *blobs;
 	void *ring_blob;		/* WIRE_RING_BLOB_BYTES */
+	uint32_t version;		/* of the protocol, the shim's choice */
 	int doorbell_fd;
 	int completion_fd;
 	int want_fd;
@@ -35,6 +36,7 @@ struct ring_settings {
 	uint32_t spin_ns;		/* how long an idle engine polls before it sleeps */
 	const char *strategy;		/* complete.h; NULL: by trial */
 	const char *preempt;		/* pieces.h; NULL: as the grant says */
+	int compiler_fd;		/* build_client.h; -1: none. Taken */
 	/* The ring is damaged: an enum wire_lost. The ring thread ends. */
 	void (*fault)(void *data, uint32_t reason);
 	bool (*charge)(void *data, uint64_t total_bytes);

@@ -32,6 +32,7 @@ int soak_main(int argc, char **argv);
 int zerocopy_main(int argc, char **argv);
 int spin_main(int argc, char **argv);
 int scan_main(int argc, char **argv);
+int build_main(int argc, char **argv);
 int wild_main(int argc, char **argv);
 int churn_main(int argc, char **argv);
 int stray_main(int argc, char **argv);

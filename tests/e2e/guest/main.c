@@ -13,6 +13,7 @@ static const struct {
 	{"zerocopy", zerocopy_main, "map 8 MiB and wait for the host to change it in place"},
 	{"spin", spin_main, "one kernel of --ms N (0: for ever) writing --bytes N"},
 	{"scan", scan_main, "count dirty words in --bytes N of fresh memory"},
+	{"build", build_main, "build a program of --kernels N, --salt N, and compute"},
 	{"wild", wild_main, "a kernel out of bounds, then a new context"},
 	{"stray", stray_main, "a kernel that reads and writes --bytes N around its buffer"},
 	{"churn", churn_main, "--threads T make, use and drop objects at once"},

@@ -40,8 +40,8 @@ uint64_t harness_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The program next to this test: build/tests/NAME -> build/bin/vgpu-compute. */
-static void program_path(char path[PATH_MAX])
+/* Next to this test: build/tests/NAME -> build/bin/vgpu-compute. */
+void harness_program(const char *name, char path[4096])
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 32);
 
@@ -49,7 +49,8 @@ static void program_path(char path[PATH_MAX])
 	path[length] = 0;
 	for (int i = 0; i < 2; i++)
 		*strrchr(path, '/') = 0;
-	strcat(path, "/bin/vgpu-compute");
+	strcat(path, "/bin/");
+	strcat(path, name);
 }
 
 static void write_config(struct harness *h, const struct harness_options *o)
@@ -86,21 +87,21 @@ static void *make_page(const char *name, int *ret_fd)
 	return page;
 }
 
-static void run_program(struct harness *h, const int fds[7])
+static void run_program(struct harness *h, const int *fds, int count)
 {
 	char path[PATH_MAX];
-	int high[7];
+	int high[8];
 
-	program_path(path);
+	harness_program("vgpu-compute", path);
 	h->pid = fork();
 	assert_true(h->pid >= 0);
 	if (h->pid)
 		return;
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < count; i++)
 		high[i] = fcntl(fds[i], F_DUPFD, 100);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < count; i++)
 		dup2(high[i], 3 + i);
-	close_range(10, ~0u, 0);
+	close_range(3u + (unsigned)count, ~0u, 0);
 	int null = open("/dev/null", O_RDONLY);
 	dup2(null, 0);
 	close(null);
@@ -153,8 +154,9 @@ void harness_start_bare(struct harness *h, const struct harness_options *options
 	snprintf(grant_path, sizeof(grant_path), "/proc/self/fd/%d", grant_fd);
 	int grant_read_only = open(grant_path, O_RDONLY | O_CLOEXEC);
 	assert_true(grant_read_only >= 0);
-	const int fds[7] = {pair[1], h->doorbell, h->completion, grant_read_only, status_fd, h->want, h->aperture_fd};
-	run_program(h, fds);
+	const int compiler_fd = options ? options->compiler_fd : 0;
+	const int fds[8] = {pair[1], h->doorbell, h->completion, grant_read_only, status_fd, h->want, h->aperture_fd, compiler_fd};
+	run_program(h, fds, compiler_fd ? 8 : 7);
 	close(pair[1]);
 	close(grant_read_only);
 	close(grant_fd);

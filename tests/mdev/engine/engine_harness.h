@@ -32,6 +32,7 @@ struct harness_options {
 	bool discrete;			/* "unified": false */
 	bool no_svm;			/* "svm": false */
 	bool no_lease;			/* start without a grant */
+	int compiler_fd;		/* the engine's connection to a compile helper; borrowed. 0: none */
 };
 
 struct harness {
@@ -67,6 +68,9 @@ struct harness {
 };
 
 /* Every function that checks fails the running cmocka test. */
+
+/* build/bin/NAME of the build that this test is of. */
+void harness_program(const char *name, char path[4096]);
 
 /* Starts the engine, maps the ring and one memory blob, waits for READY, makes queue HARNESS_QUEUE. */
 void harness_start(struct harness *h, const struct harness_options *options);

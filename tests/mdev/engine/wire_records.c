@@ -103,6 +103,7 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BUFFER_DESTROY:
 	case WIRE_PROGRAM_DESTROY:
 	case WIRE_KERNEL_DESTROY:
+	case WIRE_SUB_DEVICE_DESTROY:
 		return put(at, &(struct wire_destroy){.slot = 3, .id = 1}, sizeof(struct wire_destroy));
 	case WIRE_BUFFER_CREATE:
 		return put(at,
@@ -139,6 +140,19 @@ static size_t body(uint16_t opcode, bool unified, uint8_t *at)
 	case WIRE_BLOB_RELEASE:
 		return put(at, &(struct wire_blob_release){.slot = 3, .blob_id = RECORDS_BLOB},
 			   sizeof(struct wire_blob_release));
+	case WIRE_SUB_BUFFER_CREATE:
+		return put(at, &(struct wire_sub_buffer_create){.slot = 3, .buffer = 2, .flags = 1, .origin = 128, .bytes = 64, .parent = 1},
+			   sizeof(struct wire_sub_buffer_create));
+	case WIRE_PARTITION:
+		put(at, &(struct wire_partition){.slot = 3, .first = 1, .count = 2, .kind = WIRE_PARTITION_EQUALLY},
+		    sizeof(struct wire_partition));
+		put(at + sizeof(struct wire_partition), &(uint32_t[2]){1, 1}, 8);
+		return sizeof(struct wire_partition) + 8;
+	case WIRE_QUEUE_CREATE_ON:
+		return put(at, &(struct wire_queue_create_on){.q = {.slot = 3, .queue = 1, .properties = 2}, .sub_device = 2},
+			   sizeof(struct wire_queue_create_on));
+	case WIRE_OUTPUT_READ:
+		return put(at, &(struct wire_output_read){.slot = 3, .range = range}, sizeof(struct wire_output_read));
 	case WIRE_IMAGE_CREATE:
 		return image_create(unified, at);
 	case WIRE_IMAGE_FORMATS:

@@ -73,7 +73,9 @@ static int setup(void **state)
 	/* The engine: any program that lives until it is killed. */
 	char link[600];
 	snprintf(link, sizeof(link), "%s/engine", fixture->dir);
-	write_file(fixture->dir, "engine", "#!/bin/sh\nexec sleep 1000\n");
+	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$*\" >>%s/started\n[ -S /proc/self/fd/10 ] && echo with a helper >>%s/started\nexec sleep 1000\n",
+		 fixture->dir, fixture->dir);
+	write_file(fixture->dir, "engine", text);
 	chmod(link, 0755);
 	snprintf(text, sizeof(text),
 		 "{\"schema\":1,\"uuid\":\"0001\",\"name\":\"t\",\"vram_bytes\":67108864,\"slack_bytes\":1048576,"
@@ -233,6 +235,97 @@ static void an_engine_is_started_once_and_its_death_is_told(void **state)
 	assert_int_equal(again, SIGKILL);
 	assert_int_equal(kill(pid, 0), -1);
 	close(connection);
+}
+
+/* How many lines of what the engine program noted contain text. */
+static int started(const struct fixture *fixture, const char *text)
+{
+	char path[600], line[300];
+	int count = 0;
+
+	snprintf(path, sizeof(path), "%s/started", fixture->dir);
+	FILE *file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		count += strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+static void await_started(const struct fixture *fixture, const char *text, int count)
+{
+	for (int tries = 0; tries < 1000 && started(fixture, text) != count; tries++)
+		usleep(10000);
+	assert_int_equal(started(fixture, text), count);
+}
+
+static pid_t noted_helper(const struct fixture *fixture)
+{
+	char path[600];
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "%s/compiler.pid", fixture->dir);
+	FILE *file = fopen(path, "r");
+	if (file && fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+static void engines_share_a_compile_helper_and_one_that_died_is_replaced(void **state)
+{
+	const struct fixture *fixture = *state;
+	char line[64];
+	int op, pid, connection = connect_to(fixture, "vfio-user.sock", SOCK_STREAM);
+
+	sscanf(ask(connection, 'e', line), "%d %d", &op, &pid);
+	assert_int_equal(op, KEEPER_ENGINE_STARTED);
+	await_started(fixture, "--compiler --dir", 1);
+	await_started(fixture, "with a helper", 1);
+	int other = connect_to(fixture, "direct.sock", SOCK_STREAM);
+	sscanf(ask(other, 'e', line), "%d %d", &op, &pid);
+	await_started(fixture, "with a helper", 2);
+	assert_int_equal(started(fixture, "--compiler --dir"), 1);
+	pid_t helper = noted_helper(fixture);
+	assert_true(helper > 0);
+	kill(helper, SIGKILL);
+	for (int tries = 0; tries < 1000 && noted_helper(fixture); tries++)
+		usleep(10000);
+	/* Nobody needs one until an engine is started again. */
+	assert_int_equal(noted_helper(fixture), 0);
+	sscanf(ask(other, 'k', line), "%d %d", &op, &pid);
+	close(other);
+	other = connect_to(fixture, "direct.sock", SOCK_STREAM);
+	sscanf(ask(other, 'e', line), "%d %d", &op, &pid);
+	assert_int_equal(op, KEEPER_ENGINE_STARTED);
+	await_started(fixture, "--compiler --dir", 2);
+	await_started(fixture, "with a helper", 3);
+	close(other);
+	close(connection);
+}
+
+/* A program of an older build knows no --compiler: after three attempts the keeper leaves it, and engines are as they were. */
+static void a_program_that_is_no_helper_is_not_tried_for_ever(void **state)
+{
+	const struct fixture *fixture = *state;
+	char line[64], text[600];
+	int op, pid;
+
+	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$*\" >>%s/started\n[ \"$1\" = --compiler ] && exit 2\nexec sleep 1000\n", fixture->dir);
+	write_file(fixture->dir, "engine", text);
+	for (int i = 0; i < 5; i++) {
+		int connection = connect_to(fixture, "direct.sock", SOCK_STREAM);
+		sscanf(ask(connection, 'e', line), "%d %d", &op, &pid);
+		assert_int_equal(op, KEEPER_ENGINE_STARTED);
+		await_started(fixture, "--slot", i + 1);
+		for (int tries = 0; tries < 1000 && noted_helper(fixture); tries++)
+			usleep(10000);
+		assert_int_equal(noted_helper(fixture), 0);
+		close(connection);
+		usleep(100000);
+	}
+	assert_int_equal(started(fixture, "--compiler"), 3);
 }
 
 static void an_engine_survives_its_device_and_ends_with_the_connection(void **state)
@@ -657,6 +750,8 @@ int main(void)
 		TEST(slots_have_memory_of_their_own),
 		TEST(a_second_vm_and_too_many_clients_are_turned_away),
 		TEST(an_engine_is_started_once_and_its_death_is_told),
+		TEST(engines_share_a_compile_helper_and_one_that_died_is_replaced),
+		TEST(a_program_that_is_no_helper_is_not_tried_for_ever),
 		TEST(an_engine_survives_its_device_and_ends_with_the_connection),
 		TEST(a_killed_keeper_is_rebuilt_from_its_device),
 		TEST(two_keepers_are_one),

@@ -101,6 +101,7 @@ int fixture_check(void **state)
 	SET(kernel_us, 0);
 	SET(fail_kernels, 0);
 	SET(late_wake, 0);
+	SET(lie_about_output, 0);
 	return GET(violations) == 0 ? 0 : -1;
 }
 
