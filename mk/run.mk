@@ -54,8 +54,15 @@ demo:
 
 # Applications of the distribution, for the tests that run them.
 .PHONY: apps test-apps test-apps-long
-apps:
+ifeq ($(SAN),)
+apps: guest
 	@packaging/deps/install.sh apps
+	@$(SETUP_ENV) tools/vm/guest_apps.sh
+else
+apps: guest
+	@+$(MAKE) --no-print-directory SAN= apps
+	@ln -sfn ../guest-apps $(BUILD)/guest-apps
+endif
 test: guest apps
 	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.

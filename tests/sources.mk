@@ -94,6 +94,7 @@ E2E += tests/e2e/vm_smoke.sh
 E2E += tests/e2e/vm_guest.sh
 E2E += tests/e2e/vm_svm.sh
 E2E += tests/e2e/vm_pair.sh
+E2E += tests/e2e/vm_apps.sh
 E2E += tests/e2e/vm_kills.sh
 E2E += tests/e2e/vm_qemu.sh
 SMOKE += tests/e2e/vm_smoke.sh

@@ -33,7 +33,8 @@ service_holds() { # sets kib and fds of vgpud and the stressed vGPU's keeper
 	kib=$(($(private_kib "$VGPUD_PID") + $(private_kib "$keeper")))
 	fds=$(($(fd_count "$VGPUD_PID") + $(fd_count "$keeper")))
 }
-processes() { pgrep -f -- "--dir $WORK/run/vgpu/$id" | wc -l; }
+# The compile helper (vgpu-compute --compiler) stays until it has been idle for a while.
+processes() { pgrep -f -- "vgpu-(keeper|device|compute) --dir $WORK/run/vgpu/$id" | wc -l; }
 
 # ---- neighbours ------------------------------------------------------------------------------------------------
 neighbours_begin() {
