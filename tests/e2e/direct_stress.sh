@@ -23,14 +23,16 @@ other=$(vgpu_create neighbour) || exit 1
 slack_kib=${SLACK_KIB:-$([ "$(basename "$BUILD")" = build ] && echo 1024 || echo 65536)}
 # An engine's compiler and its threads' stacks come and go: 139 052 to 142 196 KiB over six rounds were seen, without a direction.
 engine_slack_kib=$((slack_kib + 16384))
-private_kib() { awk '/^Private_/ { s += $2 } END { print s + 0 }' "/proc/$1/smaps_rollup"; }
+# Dirty only: which clean pages of a program's file are there is the kernel's matter.
+private_kib() { awk '/^Private_Dirty/ { s += $2 } END { print s + 0 }' "/proc/$1/smaps_rollup"; }
 fd_count() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 keeper_pid() { pgrep -f -- "vgpu-keeper --dir $WORK/run/vgpu/$id\$" | head -n 1; }
-service_holds() { # sets kib and fds of vgpud and the stressed vGPU's keeper
+service_holds() { # sets kib (each: its summands) and fds of vgpud and the stressed vGPU's keeper
 	local keeper
 	keeper=$(keeper_pid)
 	[ -n "$keeper" ] || { echo "there is no keeper"; return 1; }
-	kib=$(($(private_kib "$VGPUD_PID") + $(private_kib "$keeper")))
+	each="$(private_kib "$VGPUD_PID") + $(private_kib "$keeper")"
+	kib=$((each))
 	fds=$(($(fd_count "$VGPUD_PID") + $(fd_count "$keeper")))
 }
 # The compile helper (vgpu-compute --compiler) stays until it has been idle for a while.
@@ -116,21 +118,22 @@ only_the_neighbour() {
 	[ "$held" = "1 1 1 3" ] || { echo "slots contexts engines processes: $held"; return 1; }
 }
 no_more_than_before() {
-	local kib fds
+	local kib fds each
 	service_holds || return 1
-	figures "vgpud and keeper: $before_kib KiB before, $kib KiB after; $before_fds and $fds descriptors"
+	figures "vgpud and keeper: $before_each KiB before, $each KiB after; $before_fds and $fds descriptors"
 	[ "$fds" -le "$before_fds" ] && [ "$kib" -le "$((before_kib + slack_kib))" ]
 }
-fewer_descriptors() { local kib fds; service_holds && [ "$fds" -le "$before_fds" ]; }
+fewer_descriptors() { local kib fds each; service_holds && [ "$fds" -le "$before_fds" ]; }
 
 # Once, so that what is kept from a first use on is there.
 check "a first round of everything" direct "$id" "$guest_test" churn --threads 8 --contexts 50 --buffers 500
 check "neighbours compute" neighbours_begin
 check "the first client's are gone" eventually 5 only_the_neighbour
-service_holds || exit 1
-before_kib=$kib before_fds=$fds
 check "64 threads, 1000 contexts, 10 000 buffers a round, builds that fail: all verified, nothing grows" churn
 check "kernels that read and write around their buffers harm nobody" strays
+# What is kept from a first use on (build results, tables) is there by now.
+service_holds || exit 1
+before_kib=$kib before_fds=$fds before_each=$each
 check "clients killed at random points" kills
 check "of them nothing is left" eventually 10 only_the_neighbour
 check "vgpud and keeper hold no descriptor more" eventually 5 fewer_descriptors

@@ -47,7 +47,8 @@ make_image() {
 	for module in $HASHCAT_MODULES; do take "usr/lib/hashcat/modules/module_$module.so"; done
 	# Of hashcat's 20 MB of kernels: the hashes' own and what they share.
 	(cd "$image/usr/share/hashcat/OpenCL" && for kernel in m[0-9]*.cl; do
-		case $kernel in m00000_* | m01400_*) ;; *) rm "$kernel" ;; esac
+		# It asks for m00400-pure.cl to see whether it was installed whole.
+		case $kernel in m00000_* | m01400_* | m00400-pure.cl) ;; *) rm "$kernel" ;; esac
 	done)
 	take usr/lib/python3 "$(cd "$root" && echo usr/lib/python3.[0-9]*)"
 	find "$image/usr/lib" -depth -type d \( -name tests -o -name test -o -name idlelib -o -name ensurepip -o -name lib2to3 \
