@@ -54,8 +54,15 @@ demo:
 
 # Applications of the distribution, for the tests that run them.
 .PHONY: apps test-apps test-apps-long
-apps:
+ifeq ($(SAN),)
+apps: guest
 	@packaging/deps/install.sh apps
+	@$(SETUP_ENV) tools/vm/guest_apps.sh
+else
+apps: guest
+	@+$(MAKE) --no-print-directory SAN= apps
+	@ln -sfn ../guest-apps $(BUILD)/guest-apps
+endif
 test: guest apps
 	@$(SETUP_ENV) tests/run.sh $(UNIT_TESTS) $(E2E)
 # Build, unit tests, a VM.
@@ -89,6 +96,12 @@ test-unit: deps
 soak-kills: guest
 	@$(SETUP_ENV) DEVICE_KILLS=$${DEVICE_KILLS:-100} KEEPER_KILLS=$${KEEPER_KILLS:-20} VGPUD_KILLS=$${VGPUD_KILLS:-20} \
 		REPLACEMENTS=$${REPLACEMENTS:-10} tests/e2e/vm_kills.sh
+
+# Ten minutes of many threads, short lives, kernels out of bounds and kills; what is left is counted.
+.PHONY: soak-opencl
+soak-opencl: deps
+	@+$(MAKE) --no-print-directory $(JOBS) all
+	@$(SETUP_ENV) STRESS_SECONDS=$${STRESS_SECONDS:-540} ROUNDS=$${ROUNDS:-6} TEST_TIMEOUT_S=1800 tests/run.sh tests/e2e/direct_stress.sh
 
 fresh-check:
 	@$(SETUP_ENV) tests/fresh_check.sh

@@ -26,6 +26,13 @@ part wild $t wild
 part zerocopy $t zerocopy --seconds 60
 two() { $t soak --seconds 5 >/tmp/1 2>&1 & p=$!; $t soak --seconds 5; s=$?; wait $p; r=$?; cat /tmp/1; return $((s + r)); }
 part two two
+strays() {
+	$t soak --seconds 300 >/tmp/s 2>&1 & p=$!
+	until_says /tmp/s rounds= || return 1
+	for n in 4096 1048576 67108864 1073741824; do $t stray --bytes $n || return 1; done
+	kill -USR1 $p; wait $p; s=$?; tail -n 1 /tmp/s; grep -q "state=done .* wrong=0 " /tmp/s && return $s
+}
+part strays strays
 kill_soak() { $t soak --seconds 300 >/tmp/s 2>&1 & p=$!; until_says /tmp/s rounds= || return 1; kill -9 $p; wait $p 2>/dev/null; true; }
 part killed kill_soak
 sleep 8
@@ -72,6 +79,7 @@ zero_copy() {
 check "a map of 8 MiB is the service's memory, in both directions" zero_copy
 check "two processes in one guest compute at once" part two
 
+check "a process whose kernel reads and writes out of bounds harms no other process of its guest" part strays
 left_nothing() { # PART
 	part "$1" && eventually 6 holds_no_context "$id"
 }

@@ -7,6 +7,7 @@
 #define VGPU_TESTS_E2E_GUEST_GUEST_H
 
 #include <CL/cl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,8 @@ int spin_main(int argc, char **argv);
 int scan_main(int argc, char **argv);
 int build_main(int argc, char **argv);
 int wild_main(int argc, char **argv);
+int churn_main(int argc, char **argv);
+int stray_main(int argc, char **argv);
 int images_main(int argc, char **argv);
 int images_full_main(int argc, char **argv);
 int pauses_main(int argc, char **argv);

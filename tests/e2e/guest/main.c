@@ -16,6 +16,8 @@ static const struct {
 	{"build", build_main, "build a program of --kernels N, --salt N, and compute"},
 	{"pauses", pauses_main, "compute, pause, go on: --rounds N --pause-ms N --spread-us N"},
 	{"wild", wild_main, "a kernel out of bounds, then a new context"},
+	{"stray", stray_main, "a kernel that reads and writes --bytes N around its buffer"},
+	{"churn", churn_main, "--threads T make, use and drop objects at once"},
 	{"images", images_main, "images of every type, held to a model"},
 	{"images-full", images_full_main, "more images than memory"},
 };
