@@ -46,25 +46,16 @@ static int make_cache(void)
 
 static int spawn(struct keeper *keeper, int theirs)
 {
-	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-	char *environment[2 + sizeof(passed) / sizeof(passed[0])] = {(char *)"PATH=/usr/bin:/bin"};
-	char setting[sizeof(passed) / sizeof(passed[0])][512];
+	struct process_environment environment;
 	char *argv[] = {keeper->config.compute_program, (char *)"--compiler", (char *)"--dir", (char *)keeper->dir, NULL};
 	const int fds[2] = {theirs, keeper->compiler.cache_fd};
-	unsigned count = 1;
 	bool namespaced = false;
 
-	for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
-		const char *value = getenv(passed[i]);
-		if (!value)
-			continue;
-		snprintf(setting[i], sizeof(setting[i]), "%s=%s", passed[i], value);
-		environment[count++] = setting[i];
-	}
+	process_environment_make(&environment);
 	struct process_spec spec = {
 		.path = keeper->config.compute_program,
 		.argv = argv,
-		.environment = environment,
+		.environment = environment.entries,
 		.fds = fds,
 		.fd_count = 2,
 		.own_pid_namespace = true,

@@ -169,28 +169,20 @@ out_close:
 static int spawn(struct keeper *keeper, const struct slot *slot, uint32_t context, bool again, const struct engine_fds *fds,
 		 struct keeper_engine *engine)
 {
-	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-	char slot_number[16], context_number[16], setting[sizeof(passed) / sizeof(passed[0])][512];
-	char *environment[2 + sizeof(passed) / sizeof(passed[0])] = {(char *)"PATH=/usr/bin:/bin"};
+	char slot_number[16], context_number[16];
+	struct process_environment environment;
 	char *argv[] = {keeper->config.compute_program, (char *)"--dir", (char *)keeper->dir, (char *)"--slot", slot_number,
 			(char *)"--context",
 			context_number, again ? (char *)"--rebuild" : NULL, NULL};
-	unsigned count = 1;
 	bool namespaced = false;
 
 	snprintf(slot_number, sizeof(slot_number), "%u", slot->index);
 	snprintf(context_number, sizeof(context_number), "%u", context);
-	for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
-		const char *value = getenv(passed[i]);
-		if (!value)
-			continue;
-		snprintf(setting[i], sizeof(setting[i]), "%s=%s", passed[i], value);
-		environment[count++] = setting[i];
-	}
+	process_environment_make(&environment);
 	struct process_spec spec = {
 		.path = keeper->config.compute_program,
 		.argv = argv,
-		.environment = environment,
+		.environment = environment.entries,
 		.fds = fds->theirs,
 		.fd_count = fds->theirs[8] < 0 ? 8 : 9,
 		.own_pid_namespace = true,

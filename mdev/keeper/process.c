@@ -6,6 +6,8 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,6 +61,22 @@ static pid_t start_with(uint64_t namespace_flags, int *ret_pidfd)
 		.exit_signal = SIGCHLD,
 	};
 	return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+void process_environment_make(struct process_environment *environment)
+{
+	static const char *const passed[PROCESS_SETTINGS] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+	unsigned count = 0;
+
+	*environment = (struct process_environment){0};
+	environment->entries[count++] = (char *)"PATH=/usr/bin:/bin";
+	for (unsigned i = 0; i < PROCESS_SETTINGS; i++) {
+		const char *value = getenv(passed[i]);
+		if (!value)
+			continue;
+		snprintf(environment->setting[i], sizeof(environment->setting[i]), "%s=%s", passed[i], value);
+		environment->entries[count++] = environment->setting[i];
+	}
 }
 
 int process_start(const struct process_spec *spec, pid_t *ret_pid, int *ret_pidfd, bool *ret_namespaced)

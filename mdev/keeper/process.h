@@ -21,6 +21,14 @@ struct process_spec {
 	bool own_pid_namespace;
 };
 
+/* What every child of ours is given: a PATH, and of our environment how to log and what sanitizers are told. */
+#define PROCESS_SETTINGS 4
+struct process_environment {
+	char *entries[2 + PROCESS_SETTINGS];	/* NULL-terminated; into this struct */
+	char setting[PROCESS_SETTINGS][1024];
+};
+void process_environment_make(struct process_environment *environment);
+
 /* Starts it. 0 with *ret_pid and *ret_pidfd (the caller's to close), or -errno. A program that cannot be executed exits 127. */
 int process_start(const struct process_spec *spec, pid_t *ret_pid, int *ret_pidfd, bool *ret_namespaced);
 

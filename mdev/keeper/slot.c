@@ -173,49 +173,25 @@ struct slot *slot_rejoin(struct keeper *keeper, uint32_t index, pid_t device_pid
 	return slot;
 }
 
-/* The environment of our processes is built from nothing: only what is named here is passed on. */
-static char **device_environment(void)
-{
-	static const char *const passed[] = {"VGPU_LOG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-	char **environment = calloc(sizeof(passed) / sizeof(passed[0]) + 2, sizeof(char *));
-	unsigned count = 0;
-
-	if (!environment)
-		return NULL;
-	environment[count++] = strdup("PATH=/usr/bin:/bin");
-	for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
-		const char *value = getenv(passed[i]);
-		if (value && asprintf(&environment[count], "%s=%s", passed[i], value) > 0)
-			count++;
-	}
-	return environment;
-}
-
-static void free_environment(char **environment)
-{
-	for (char **at = environment; at && *at; at++)
-		free(*at);
-	free(environment);
-}
-
 int slot_start_device(struct keeper *keeper, struct slot *slot)
 {
 	char number[16], name[32];
 	char *argv[] = {keeper->config.device_program, (char *)"--dir", (char *)keeper->dir, (char *)"--slot", number, NULL};
-	char **environment = device_environment();
+	struct process_environment environment;
 	struct timeval patience = {.tv_sec = 2};
 	bool namespaced;
 	int pair[2], error;
 
 	snprintf(number, sizeof(number), "%u", slot->index);
 	note_name(name, slot->index);
-	error = environment ? seqpacket_pair(pair) : -ENOMEM;
+	process_environment_make(&environment);
+	error = seqpacket_pair(pair);
 	if (error)
-		goto out_environment;
+		return error;
 	struct process_spec spec = {
 		.path = keeper->config.device_program,
 		.argv = argv,
-		.environment = environment,
+		.environment = environment.entries,
 		.fds = &pair[1],
 		.fd_count = 1,
 	};
@@ -223,7 +199,7 @@ int slot_start_device(struct keeper *keeper, struct slot *slot)
 	close(pair[1]);
 	if (error) {
 		close(pair[0]);
-		goto out_environment;
+		return error;
 	}
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	slot->device_socket = pair[0];
@@ -237,16 +213,13 @@ int slot_start_device(struct keeper *keeper, struct slot *slot)
 		/* A new connection is better refused: the next keeper would not wait for it. One that has state goes on. */
 		if (!slot->restarts) {
 			process_kill(slot->device_pidfd);
-			goto out_environment;
+			return error;
 		}
-		error = 0;
 	}
 	/* A process that dies while it is given things is seen by its pidfd. */
 	if (!store_give_all(&slot->store, slot->device_socket, slot->index))
 		engine_tell_device(keeper, slot);
-out_environment:
-	free_environment(environment);
-	return error;
+	return 0;
 }
 
 void slot_replace_device(struct keeper *keeper, struct slot *slot)
