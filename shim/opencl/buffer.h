@@ -92,6 +92,9 @@ cl_int transfer_check(const struct _cl_command_queue *queue, const struct _cl_me
 cl_int map_flags_check(const struct _cl_mem *mem, cl_map_flags flags);
 /* Takes mapping. */
 void mapping_add(struct _cl_mem *mem, struct mapping *mapping);
+/* The end of a map into mapping->staging, whose filling answered `error`. read: what to wait for, taken, or NULL: it is not waited for. After an error
+ * the staging is given back. */
+cl_int mapping_filled(const struct transfer *transfer, struct mapping *mapping, cl_int error, struct _cl_event *read, cl_event *ret_event);
 /* Like memory_alloc, finishing reads under way when memory is out. */
 int staging_alloc(struct session *session, size_t bytes, struct memory_range *ret_range);
 #endif

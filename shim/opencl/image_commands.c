@@ -147,21 +147,7 @@ static cl_int map_staged(const struct image_move *move, struct mapping *mapping,
 		error = transfer_place(transfer, ret_event);
 	else
 		error = image_move_record(move, &mapping->staging, false, transfer->blocking ? &event : ret_event);
-	if (!error && event) {
-		event_wait(event);
-		error = event->status < 0 ? event->status : queue_refusal(transfer->queue);
-		if (!error && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
-	}
-	if (error) {
-		memory_release(session->memory, &mapping->staging);
-		return error;
-	}
-	mapping->queue = transfer->queue;
-	object_retain(mapping->queue);
-	return CL_SUCCESS;
+	return mapping_filled(transfer, mapping, error, event, ret_event);
 }
 
 /* The part of the application's own memory. */

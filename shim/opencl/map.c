@@ -33,11 +33,30 @@ cl_int transfer_place(const struct transfer *transfer, cl_event *ret_event)
 	return transfer_marker(transfer, NULL, ret_event);
 }
 
+cl_int mapping_filled(const struct transfer *transfer, struct mapping *mapping, cl_int error, struct _cl_event *read, cl_event *ret_event)
+{
+	if (!error && read) {
+		event_wait(read);
+		error = read->status < 0 ? read->status : queue_refusal(transfer->queue);
+		if (!error && ret_event)
+			*ret_event = read;
+		else
+			event_release(read);
+	}
+	if (error) {
+		memory_release(transfer->queue->context->session->memory, &mapping->staging);
+		return error;
+	}
+	mapping->queue = transfer->queue;
+	object_retain(mapping->queue);
+	return CL_SUCCESS;
+}
+
 /* Into staging memory of the mapping's own. */
 static cl_int map_staged(const struct transfer *transfer, struct mapping *mapping, cl_event *ret_event)
 {
 	struct session *session = transfer->queue->context->session;
-	cl_event event;
+	cl_event event = NULL;
 	cl_int error;
 	int r = staging_alloc(session, transfer->bytes, &mapping->staging);
 
@@ -50,21 +69,7 @@ static cl_int map_staged(const struct transfer *transfer, struct mapping *mappin
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, ret_event);
 	else
 		error = transfer_record(transfer, WIRE_BUFFER_READ, &mapping->staging, false, &event);
-	if (!error && transfer->blocking && !(mapping->flags & CL_MAP_WRITE_INVALIDATE_REGION)) {
-		event_wait(event);
-		error = event->status < 0 ? event->status : queue_refusal(transfer->queue);
-		if (!error && ret_event)
-			*ret_event = event;
-		else
-			event_release(event);
-	}
-	if (error) {
-		memory_release(session->memory, &mapping->staging);
-		return error;
-	}
-	mapping->queue = transfer->queue;
-	object_retain(mapping->queue);
-	return CL_SUCCESS;
+	return mapping_filled(transfer, mapping, error, event, ret_event);
 }
 
 static cl_int map_do(const struct transfer *transfer, struct mapping *mapping, cl_event *ret_event)
