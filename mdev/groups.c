@@ -189,6 +189,21 @@ void groups_serve(const struct groups *groups, const char *uuid, pid_t pid)
 	close(fd);
 }
 
+void groups_thaw_serving(const struct groups *groups, const char *uuid)
+{
+	char path[GROUPS_PATH_BYTES];
+
+	if (!groups)
+		return;
+	snprintf(path, sizeof(path), "%s/%s/" GROUPS_SERVING "/cgroup.freeze", groups->base, uuid);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;		/* it has no group */
+	ssize_t written = write(fd, "0", 1);
+	(void)written;	/* the keeper does not answer then, and is started anew */
+	close(fd);
+}
+
 void groups_remove(const struct groups *groups, const char *uuid)
 {
 	static const char *const parts[] = {"/" GROUPS_ENGINES, "/" GROUPS_SERVING, ""};

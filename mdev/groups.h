@@ -30,6 +30,9 @@ void groups_close(struct groups *groups);
 int groups_make(const struct groups *groups, const char *uuid, char ret_path[GROUPS_PATH_BYTES]);
 /* Puts a process among those that serve the guest. It may have ended. */
 void groups_serve(const struct groups *groups, const char *uuid, pid_t pid);
+/* For a vGPU that a vgpud before this one left: that may have died while the keeper stood frozen, which could then never be asked for what thaws
+ * it. Its engines stay as they are. NULL groups: nothing. */
+void groups_thaw_serving(const struct groups *groups, const char *uuid);
 /* Of a vGPU without processes. Accepts NULL. */
 void groups_remove(const struct groups *groups, const char *uuid);
 

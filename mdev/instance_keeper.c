@@ -324,6 +324,7 @@ static void start_keeper(struct instance *instance)
 
 bool instance_adopt(struct instance *instance)
 {
+	groups_thaw_serving(instance->around->groups, instance->spec->uuid);
 	if (instance->client || instance_connect(instance))
 		return false;
 	instance_enter_state(instance, INSTANCE_STARTING, "");

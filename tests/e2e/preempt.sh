@@ -132,8 +132,20 @@ stopped_while_frozen() {
 }
 back() { service_start && eventually 10 eval '[ "$(vgpu_field "$hog" .state) $(vgpu_field "$good" .state)" = "running running" ]'; }
 
+# As a vgpud leaves a squatter that it stopped whole, its keeper included.
+killed_while_all_stand() {
+	local part good_group
+	good_group=$(group)/$good
+	kill -STOP "$VGPUD_PID"
+	for part in engines serving; do echo 1 >"$good_group/$part/cgroup.freeze" || return 1; done
+	kill -9 "$VGPUD_PID"
+	wait "$VGPUD_PID" 2>/dev/null
+	back && soak one "$good" 2 && was_right one "$SOAK" && all_gone && eventually 10 nothing_frozen
+}
+
 if [ -e "$WORK/run/cgroup" ]; then
 	check "vgpud killed while engines are frozen: the next goes on, results are right, nothing stays frozen" killed_while_frozen
+	check "vgpud killed while a vGPU stands with its keeper: the next lets it go on" killed_while_all_stand
 	check "the service and its vGPUs are stopped while engines are frozen: no process, group or socket is left" stopped_while_frozen
 	check "and started again" back
 else
